@@ -1,0 +1,1 @@
+"""One module per outside thing, each keeping the promises of a port in `domain`."""

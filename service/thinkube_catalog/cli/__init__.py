@@ -1,0 +1,1 @@
+"""The `tkt` command: arguments in, tables and progress out."""

@@ -1,0 +1,39 @@
+"""The platform: the outside world that operations work on, as ports, and how things are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from thinkube_catalog.domain.bindings import Provider
+from thinkube_catalog.domain.catalog import Catalogs, TemplateSources
+from thinkube_catalog.domain.deployments import Deployments, Runs
+from thinkube_catalog.domain.environment import Conventions
+from thinkube_catalog.domain.forge import Forge
+from thinkube_catalog.domain.gitops import GitOpsEngine
+from thinkube_catalog.domain.rendering import Renderer
+from thinkube_catalog.domain.secrets import Secrets
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Every port, gathered by `wiring` (or by a test)."""
+
+    catalogs: Catalogs
+    sources: TemplateSources
+    renderer: Renderer
+    forge: Forge
+    engine: GitOpsEngine
+    deployments: Deployments
+    runs: Runs
+    secrets: Secrets
+    conventions: Conventions = field(default_factory=Conventions)
+    providers: tuple[Provider, ...] = ()
+    deployments_owner: str = "thinkube-deployments"
+    templates_owner: str = "thinkube-templates"
+    now: Callable[[], datetime] = _now
