@@ -1,0 +1,144 @@
+"""Errors as RFC 9457 problem documents: one shape for every exit, every problem listed."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from thinkube_catalog.domain.errors import (
+    CatalogError,
+    ConflictError,
+    DeniedError,
+    InvalidError,
+    NotFoundError,
+    Problem,
+    RenderError,
+    UnavailableError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: tuple[tuple[type[CatalogError], int, str], ...] = (
+    (NotFoundError, 404, "Not found"),
+    (ConflictError, 409, "Conflict"),
+    (InvalidError, 422, "Not valid"),
+    (DeniedError, 403, "Not allowed"),
+    (RenderError, 500, "The template cannot be rendered"),
+    (UnavailableError, 503, "Not available now"),
+)
+"""The one table from kinds of errors to HTTP."""
+
+_TITLES = {401: "A token is required", 403: "Not allowed", 413: "Too large"}
+
+_log = logging.getLogger(__name__)
+
+
+class ProblemItem(BaseModel):
+    """One thing wrong at one place."""
+
+    message: str = Field(description="What is wrong.")
+    file: str = Field(description="The file it is in, if any.")
+    line: int | None = Field(description="The line of that file, from 1.")
+    field: str = Field(description="The dotted path of the field, or the question's name.")
+    mend: str = Field(description="What to do about it.")
+
+    @classmethod
+    def of(cls, problem: Problem) -> ProblemItem:
+        return cls.model_validate(problem, from_attributes=True)
+
+
+class ProblemDocument(BaseModel):
+    """An RFC 9457 problem document; `errors` lists every single problem of the input."""
+
+    type: str = Field(description="A stable name of the kind of error, as a relative address.")
+    title: str = Field(description="The kind in words, the same for each error of this type.")
+    status: int = Field(description="The HTTP status, once more.")
+    detail: str = Field(description="What happened, for a person.")
+    instance: str = Field(description="The address that was called, or a reference into the log.")
+    errors: list[ProblemItem] = Field(description="Every problem; may be empty.")
+
+
+RESPONSES: dict[int | str, dict[str, object]] = {
+    status: {"model": ProblemDocument, "description": title, "content": {MEDIA_TYPE: {}}}
+    for _, status, title in STATUS
+}
+"""What OpenAPI says about errors; routes pick the statuses that they can end with."""
+
+
+def _document(
+    status: int,
+    kind: str,
+    title: str,
+    detail: str,
+    instance: str,
+    problems: Sequence[Problem] = (),
+) -> JSONResponse:
+    document = ProblemDocument(
+        type=f"/errors/{kind}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=instance,
+        errors=[ProblemItem.of(problem) for problem in problems],
+    )
+    headers = {"Retry-After": "5"} if status == 503 else None  # noqa: PLR2004 (as RFC 9110 names it)
+    return JSONResponse(document.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def problem_response(status: int, kind: str, detail: str, instance: str) -> JSONResponse:
+    """Return a problem document for a refusal that is no exception."""
+    return _document(status, kind, _TITLES.get(status, "Refused"), detail, instance)
+
+
+def _kind(error: Exception) -> str:
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).lstrip("-")
+
+
+def _catalog_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CatalogError)  # noqa: S101 (registered for that class alone)
+    status, title = next((s, t) for kind, s, t in STATUS if isinstance(error, kind))
+    detail = getattr(error, "subject", None) or str(error)
+    return _document(status, _kind(error), title, detail, request.url.path, error.problems)
+
+
+def _invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 (as above)
+    problems = [
+        Problem(str(each["msg"]), field=".".join(str(part) for part in each["loc"]))
+        for each in error.errors()
+    ]
+    detail = "the request does not fit the API; see /openapi.json"
+    return _document(422, "request-invalid", "Not valid", detail, request.url.path, problems)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 (as above)
+    kind = {404: "no-such-address", 405: "method-not-allowed"}.get(error.status_code, "http")
+    response = _document(
+        error.status_code, kind, str(error.detail), str(error.detail), request.url.path
+    )
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _bug(request: Request, error: Exception) -> JSONResponse:
+    reference = f"urn:uuid:{uuid.uuid4()}"
+    _log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
+    detail = f"something unexpected happened; the log has it under {reference}"
+    return _document(500, "unexpected", "Unexpected error", detail, reference)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error that leaves the app a problem document."""
+    app.add_exception_handler(CatalogError, _catalog_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _bug)

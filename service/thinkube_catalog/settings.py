@@ -1,0 +1,189 @@
+"""Every setting, described. Environment variables `THINKUBE_*`, or the same names in `.env`.
+
+Built once in `main`, used in `wiring`, imported by nobody else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from thinkube_catalog.domain.errors import InvalidError, Problem
+
+PREFIX = "THINKUBE_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ProviderSetting(BaseModel):
+    """An endpoint outside this catalog that deployments may depend on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="A name to recognise it by, for example gateway.")
+    type: str = Field(
+        description="What it gives: llm, embeddings, vectors, database, cache, queue or storage.",
+    )
+    url: str = Field(description="Its address, for example http://127.0.0.1:4000/v1.")
+    model: str = Field(default="", description="The model that applications should ask for.")
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its key; kept encrypted, handed to applications as a secret.",
+    )
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "thinkube-catalog"
+
+
+class Settings(BaseSettings):
+    """How one installation is set up."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",  # `.env` may serve other programs too; our own names are checked below
+    )
+
+    # The service
+    host: str = Field(default="127.0.0.1", description="Address that the service listens on.")
+    port: int = Field(
+        default=8765,
+        ge=0,
+        le=65535,
+        description="Port that the service listens on; 0 takes a free one.",
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Callers send it as a bearer token. Required on any address but loopback.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further host names by which browsers may call the service, by commas.",
+    )
+    server: str = Field(
+        default="",
+        description="For the command line: the service to talk to, instead of the local one.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least important messages that are still logged.",
+    )
+
+    # Storage
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Where everything is kept that the embedded platform stores.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="SQLAlchemy URL of the database; empty means SQLite files in the data folder.",
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Encrypts stored secrets; empty means a key file in the data folder.",
+    )
+
+    # The catalog
+    catalog: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Folders or Git URLs of metadata repositories, by commas; later ones win. "
+        "Empty means the one that comes with this program.",
+    )
+    providers: tuple[ProviderSetting, ...] = Field(
+        default=(),
+        description="Endpoints that deployments may depend on, as a JSON list of objects with "
+        "name, type, url, and optionally model and api_key.",
+    )
+
+    # How things are named in what is generated
+    domain_name: str = Field(
+        default="localhost",
+        description="Base domain of deployed applications.",
+    )
+    container_registry: str = Field(
+        default="registry.localhost",
+        description="Where images are pushed to and pulled from, without a scheme.",
+    )
+    routing: Literal["gateway", "ingress"] = Field(
+        default="gateway",
+        description="Whether routes become an HTTPRoute or an Ingress.",
+    )
+    ingress_class: str = Field(default="", description="Class of the Ingress; empty: the default.")
+    service_monitors: bool = Field(
+        default=False,
+        description="Whether a ServiceMonitor is written for each port.",
+    )
+    storage_class: str = Field(
+        default="",
+        description="Class of the volumes; empty: the cluster's default.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: object) -> object:
+        if isinstance(values, dict):
+            for name in ("catalog", "allowed_hosts"):
+                if isinstance(values.get(name), str):
+                    parts = values[name].split(",")
+                    values[name] = tuple(part.strip() for part in parts if part.strip())
+        return values
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Self:
+        if self.host not in LOOPBACK and not self.api_token.get_secret_value():
+            message = (
+                f"the service would listen on {self.host}, where others can reach it, without "
+                f"authentication; set {PREFIX}API_TOKEN, or {PREFIX}HOST=127.0.0.1"
+            )
+            raise ValueError(message)
+        return self
+
+
+class SettingsInvalidError(InvalidError):
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("the settings are not usable", problems)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Read the settings. Raises SettingsInvalidError with every problem at once."""
+    names = os.environ if environ is None else environ
+    problems = _unknown_names(names)
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type] # checked by pydantic
+    except ValidationError as error:
+        problems += [_problem(each) for each in error.errors(include_url=False)]
+    except SettingsError as error:
+        problems.append(Problem(str(error), mend="write it as JSON"))
+    if problems:
+        raise SettingsInvalidError(problems)
+    return settings
+
+
+def _unknown_names(environ: Mapping[str, str]) -> list[Problem]:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [_unknown(name, known) for name in unknown]
+
+
+def _unknown(name: str, known: list[str]) -> Problem:
+    near = get_close_matches(name, known, n=1)
+    mend = f"did you mean {near[0]}?" if near else f"unset {name}"
+    return Problem("there is no such setting", field=name, mend=mend)
+
+
+def _problem(error: object) -> Problem:
+    assert isinstance(error, dict)  # noqa: S101 (pydantic's own type is a TypedDict)
+    place = ".".join(str(part) for part in error["loc"])
+    head, *rest = place.split(".") if place else [""]
+    field = ".".join([PREFIX + head.upper(), *rest]) if head else ""
+    return Problem(str(error["msg"]).removeprefix("Value error, "), field=field)
