@@ -1,0 +1,118 @@
+"""How commands speak: tables and colours for people, JSON for programs, errors for both."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields, is_dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from thinkube_catalog.domain.errors import (
+    CatalogError,
+    ConflictError,
+    DeniedError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+
+EXIT_CODES: tuple[tuple[type[CatalogError], int], ...] = (
+    (InvalidError, 2),
+    (NotFoundError, 3),
+    (ConflictError, 4),
+    (UnavailableError, 5),
+    (DeniedError, 6),
+    (CatalogError, 1),
+)
+"""The one table from kinds of errors to exit codes; 1 is also a deployment that failed."""
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Tell a person something beside the result, on standard error."""
+    err.print(f"[dim]{escape(message)}[/dim]")
+
+
+def as_json(value: object) -> object:
+    """Return a value of the domain as plain JSON values, by its fields' names."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, Iterable):
+        return [as_json(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(as_json(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def print_json_line(value: object) -> None:
+    """Print one line of a stream of JSON documents."""
+    sys.stdout.write(json.dumps(as_json(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Print rows under headings, or a sentence when there are none."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    if table.row_count:
+        out.print(table)
+    else:
+        out.print(escape(empty))
+
+
+@contextmanager
+def reported(*, as_document: bool) -> Iterator[None]:
+    """Turn the domain's errors into a message (or a JSON document) and an exit code."""
+    try:
+        yield
+    except CatalogError as error:
+        _report(error, as_document=as_document)
+        raise typer.Exit(exit_code(error)) from error
+    except KeyboardInterrupt:
+        note("stopped watching; nothing that runs was stopped")
+        raise typer.Exit(130) from None
+
+
+def exit_code(error: CatalogError) -> int:
+    """Return the exit code for a kind of error."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def _report(error: CatalogError, *, as_document: bool) -> None:
+    subject = getattr(error, "subject", None) or str(error)
+    if as_document:
+        problems = [asdict(problem) for problem in error.problems]
+        print_json({"error": subject, "problems": problems})
+        return
+    err.print(f"[bold red]Error:[/bold red] {escape(subject)}")
+    for problem in error.problems:
+        err.print(f"  [red]•[/red] {escape(str(problem))}")
+
+
+def readable_path(path: str | Path) -> str:
+    """Return a path as a person would type it."""
+    text, home = str(path), str(Path.home())
+    return f"~{text[len(home) :]}" if text.startswith(f"{home}/") else text
