@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -65,11 +66,17 @@ class ProblemDocument(BaseModel):
     errors: list[ProblemItem] = Field(description="Every problem; may be empty.")
 
 
-RESPONSES: dict[int | str, dict[str, object]] = {
-    status: {"model": ProblemDocument, "description": title, "content": {MEDIA_TYPE: {}}}
-    for _, status, title in STATUS
-}
-"""What OpenAPI says about errors; routes pick the statuses that they can end with."""
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI says about these errors of a route."""
+    titles = {status: title for _, status, title in STATUS}
+    return {
+        status: {
+            "model": ProblemDocument,
+            "description": titles[status],
+            "content": {MEDIA_TYPE: {}},
+        }
+        for status in statuses
+    }
 
 
 def _document(

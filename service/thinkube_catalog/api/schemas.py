@@ -35,6 +35,12 @@ class ReleasePublic(Wire):
     commit: str = Field(description="The full commit id.")
 
 
+class ReleasePage(Wire):
+    """A template's releases, newest first."""
+
+    items: list[ReleasePublic]
+
+
 class TemplateSummary(Wire):
     """One template in a list."""
 
@@ -350,6 +356,12 @@ class RevisionPublic(Wire):
     serving: bool
 
 
+class RevisionPage(Wire):
+    """A deployment's versions, newest first."""
+
+    items: list[RevisionPublic]
+
+
 class RollbackGiven(Given):
     """Where to roll back to."""
 
@@ -380,6 +392,12 @@ class SecretEntryPublic(Wire):
 
     key: str
     changed_at: datetime
+
+
+class SecretPage(Wire):
+    """What is stored, by key."""
+
+    items: list[SecretEntryPublic]
 
 
 class SecretPut(Given):

@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from thinkube_catalog.cli.backend import Backend
+from thinkube_catalog.cli.client import Client
+from thinkube_catalog.cli.output import note
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Server = Annotated[
     str,
@@ -40,3 +44,18 @@ Defaults = Annotated[
     typer.Option("--defaults", "-l", help="Take defaults instead of asking."),
 ]
 Project = Annotated[str, typer.Argument(metavar="PROJECT", help="The deployment's name.")]
+
+
+def backend(context: typer.Context) -> Backend:
+    """Return what `main` gave to the commands."""
+    return context.find_object(Backend) or _missing()
+
+
+def connect(context: typer.Context, server: str) -> Client:
+    """Return a client of the service, which is started if it is the local one and not running."""
+    return backend(context).connect(server, note)
+
+
+def _missing() -> Backend:
+    message = "the command line was started without a backend"
+    raise RuntimeError(message)

@@ -18,7 +18,7 @@ _LINES = {
     "run failed": "[bold red]Failed.[/bold red]",
     "run cancelled": "[yellow]Cancelled.[/yellow]",
 }
-_ENDS = ("run succeeded", "run failed", "run cancelled")
+ENDS = ("run succeeded", "run failed", "run cancelled")
 
 
 def follow_run(events: Iterable[Event], run_id: str, console: Console) -> str:
@@ -28,7 +28,7 @@ def follow_run(events: Iterable[Event], run_id: str, console: Console) -> str:
             if event["run"] != run_id:
                 continue
             _show(event, console, status)
-            if event["kind"] in _ENDS:
+            if event["kind"] in ENDS:
                 return str(event["kind"])
     return ""
 

@@ -1,0 +1,89 @@
+"""Routes of the catalog: templates, their questions, and previews."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from thinkube_catalog.api.errors import responses
+from thinkube_catalog.api.schemas import (
+    FilePublic,
+    FormPublic,
+    PreviewPublic,
+    RawAnswers,
+    Readme,
+    ReleasePage,
+    TemplatePage,
+    TemplatePublic,
+)
+from thinkube_catalog.domain.rendering import File
+from thinkube_catalog.operations import browse, forms, preview
+from thinkube_catalog.operations.platform import Platform
+
+Ref = Annotated[str, Query(description="Tag, branch or commit; empty: the newest release.")]
+FOUND = responses(404, 503)
+EVALUATED = responses(404, 422, 500, 503)
+
+
+def routes(platform: Platform) -> APIRouter:
+    """Return the catalog's routes on a platform."""
+    router = APIRouter(prefix="/templates", tags=["catalog"])
+
+    @router.get("", summary="Search the templates")
+    def list_templates(
+        q: Annotated[
+            str, Query(description="Words, or the beginning of one; typos are fine.")
+        ] = "",
+        tag: Annotated[list[str] | None, Query(description="Only with all of these tags.")] = None,
+        category: Annotated[str, Query(description="Only of this category.")] = "",
+        after: Annotated[str, Query(description="The `next` of the page before.")] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> TemplatePage:
+        """Find templates, best match first, with the facets of everything that was found."""
+        page = browse.search(
+            platform, q, tags=tag or [], category=category, after=after, limit=limit
+        )
+        return TemplatePage.model_validate(page)
+
+    @router.get("/{name}", summary="Describe a template", responses=FOUND)
+    def get_template(name: str, ref: Ref = "") -> TemplatePublic:
+        """Say what a template is, needs and gives. Its questions come from its form."""
+        return TemplatePublic.model_validate(browse.describe(platform, name, ref))
+
+    @router.get("/{name}/releases", summary="List a template's releases", responses=FOUND)
+    def get_releases(name: str) -> ReleasePage:
+        """List the releases, newest first."""
+        return ReleasePage.model_validate({"items": browse.releases(platform, name)})
+
+    @router.get("/{name}/readme", summary="Read a template's README", responses=FOUND)
+    def get_readme(name: str, ref: Ref = "") -> Readme:
+        """Return the README as its author wrote it: Markdown that nobody has sanitised."""
+        return Readme(text=browse.describe(platform, name, ref).readme)
+
+    @router.post("/{name}/form", summary="Evaluate a form", responses=EVALUATED)
+    def evaluate_form(name: str, given: RawAnswers) -> FormPublic:
+        """Return every visible question's state and every error, for these raw answers."""
+        form = forms.evaluate(platform, name, given.answers, given.ref)
+        return FormPublic.model_validate(form)
+
+    @router.post("/{name}/preview", summary="Preview a project", responses=EVALUATED)
+    def preview_project(name: str, given: RawAnswers) -> PreviewPublic:
+        """Return every file that would be made, Kubernetes objects included; writes nothing."""
+        seen = preview.preview(platform, name, given.answers, given.ref)
+        files = [_file(path, file) for path, file in seen.tree.items()]
+        return PreviewPublic.model_validate(
+            {"release": seen.release, "files": files, "commands": seen.commands}
+        )
+
+    return router
+
+
+def _file(path: str, file: File) -> FilePublic:
+    try:
+        text = file.content.decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    return FilePublic.model_validate(
+        {"path": path, "mode": file.git_mode, "size": len(file.content), "text": text}
+    )

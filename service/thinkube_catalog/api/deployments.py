@@ -1,0 +1,144 @@
+"""Routes of deployments: asking for one, seeing how it is, changing and removing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+
+from thinkube_catalog.api.errors import responses
+from thinkube_catalog.api.schemas import (
+    DeploymentCreate,
+    DeploymentDetails,
+    DeploymentPage,
+    RemovalPlan,
+    RevisionPage,
+    RollbackGiven,
+    RunPublic,
+    SecretGiven,
+)
+from thinkube_catalog.domain.secrets import SecretValue
+from thinkube_catalog.operations import changes, deploy, watch
+from thinkube_catalog.operations.platform import Platform
+
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="Sending the same request again under the same key starts nothing new.",
+    ),
+]
+Repository = Annotated[bool, Query(description="Delete its repository as well.")]
+Volumes = Annotated[bool, Query(description="Delete what it stored as well.")]
+KNOWN = responses(404, 503)
+CHANGED = responses(404, 409, 422, 503)
+
+
+def routes(platform: Platform) -> APIRouter:
+    """Return the routes of deployments on a platform."""
+    router = APIRouter(tags=["deployments"])
+    _add_reading(router, platform)
+    _add_changing(router, platform)
+    return router
+
+
+def _add_reading(router: APIRouter, platform: Platform) -> None:
+    @router.get("/deployments", summary="List the deployments")
+    def list_deployments(
+        after: Annotated[str, Query(description="The `next` of the page before.")] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> DeploymentPage:
+        """List what is deployed, by name."""
+        items = platform.deployments.page(after, limit)
+        following = items[-1].name if len(items) == limit else ""
+        return DeploymentPage.model_validate({"items": items, "next": following})
+
+    @router.get("/deployments/{name}", summary="See how a deployment is", responses=KNOWN)
+    def get_deployment(name: str) -> DeploymentDetails:
+        """Return the record, what the engine says of it now, and its latest run."""
+        seen = watch.look(platform, name)
+        return DeploymentDetails.model_validate(
+            {
+                **_fields(seen.deployment),
+                "application": seen.application,
+                "run": seen.run,
+            }
+        )
+
+    @router.get("/deployments/{name}/history", summary="List its versions", responses=KNOWN)
+    def get_history(name: str) -> RevisionPage:
+        """List the commits that its branch has held, newest first."""
+        return RevisionPage.model_validate({"items": changes.history(platform, name)})
+
+    @router.get("/deployments/{name}/removal-plan", summary="Plan its removal", responses=KNOWN)
+    def get_removal_plan(
+        name: str, repository: Repository = False, volumes: Volumes = False
+    ) -> RemovalPlan:
+        """Say what removal would delete and what it would leave; does nothing."""
+        items = changes.removal_plan(platform, name, repository=repository, volumes=volumes)
+        return RemovalPlan.model_validate({"deployment": name, "items": items})
+
+    @router.get("/runs/{run_id}", summary="See a run", responses=KNOWN)
+    def get_run(run_id: str) -> RunPublic:
+        """Return one change of a deployment, under way or ended."""
+        return RunPublic.model_validate(platform.deployments.run(run_id))
+
+
+def _add_changing(router: APIRouter, platform: Platform) -> None:
+    @router.post("/deployments", status_code=202, summary="Deploy", responses=CHANGED)
+    def create_deployment(given: DeploymentCreate, response: Response, key: Key = "") -> RunPublic:
+        """Check everything, record the deployment, and start to make it.
+
+        Follow its events; it has succeeded when its run has.
+        """
+        request = deploy.DeploymentRequest(
+            template=given.template,
+            name=given.name,
+            answers=given.answers,
+            ref=given.ref,
+            secrets=_secrets(given.secrets),
+            key=key,
+        )
+        run = deploy.request(platform, request)
+        response.headers["Location"] = f"/api/v1/deployments/{run.deployment}"
+        return RunPublic.model_validate(run)
+
+    @router.delete("/deployments/{name}", status_code=202, summary="Remove it", responses=CHANGED)
+    def remove_deployment(
+        name: str, repository: Repository = False, volumes: Volumes = False, key: Key = ""
+    ) -> RunPublic:
+        """Remove the application, and what was chosen beside it, in an order that cannot stick."""
+        run = changes.remove(platform, name, repository=repository, volumes=volumes, key=key)
+        return RunPublic.model_validate(run)
+
+    @router.post(
+        "/deployments/{name}/retry", status_code=202, summary="Try again", responses=CHANGED
+    )
+    def retry_deployment(name: str) -> RunPublic:
+        """Go on with a failed run from the step that failed."""
+        return RunPublic.model_validate(changes.retry(platform, name))
+
+    @router.post(
+        "/deployments/{name}/rollback", status_code=202, summary="Roll back", responses=CHANGED
+    )
+    def roll_back_deployment(name: str, given: RollbackGiven, key: Key = "") -> RunPublic:
+        """Restore an earlier version by a commit on top."""
+        return RunPublic.model_validate(changes.rollback(platform, name, given.to, key=key))
+
+    @router.post("/deployments/{name}/cancel", status_code=202, summary="Cancel", responses=CHANGED)
+    def cancel_run(name: str) -> RunPublic:
+        """Ask the run that is under way to end after its current step."""
+        return RunPublic.model_validate(changes.cancel(platform, name))
+
+
+def _secrets(given: Mapping[str, SecretGiven]) -> dict[str, SecretValue | str]:
+    return {
+        name: SecretValue(secret.value) if secret.value else secret.stored
+        for name, secret in given.items()
+    }
+
+
+def _fields(value: object) -> dict[str, object]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined] # a dataclass
