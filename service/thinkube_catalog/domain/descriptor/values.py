@@ -36,7 +36,10 @@ class Dev:
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable: a literal `value`, or a key of a Secret or ConfigMap."""
+    """An environment variable: a literal `value`, or a key of a Secret or ConfigMap.
+
+    With `references`, `$(NAME)` in the value stands for the value of a variable before this one.
+    """
 
     name: str
     value: str | None = None
@@ -44,6 +47,7 @@ class Variable:
     config_map: str = ""
     key: str = ""
     description: str = ""
+    references: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,10 @@ class Mount:
 
 @dataclass(frozen=True)
 class Container:
-    """One entry of `spec.containers`. `build` is a folder relative to the project."""
+    """One entry of `spec.containers`. `build` is a folder relative to the project.
+
+    `security` (ours) is `strict`, `baseline` or empty: how much the container is confined.
+    """
 
     name: str
     build: str = "."
@@ -73,6 +80,7 @@ class Container:
     schedule: str = ""
     capabilities: tuple[str, ...] = ()
     job: bool = False
+    security: str = ""
     dev: Dev | None = None
     unknown: Mapping[str, object] = field(default_factory=dict)
 
