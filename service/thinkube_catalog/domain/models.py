@@ -24,6 +24,7 @@ BITS_PER_WEIGHT = {
     "INT4": 5.0,
     "AWQ": 5.0,
     "GPTQ": 5.0,
+    "FP4": 5.5,
     "NVFP4": 5.5,  # 4.5 with scales, and attention and embeddings that stay wider
     "MXFP4": 5.0,
     "BNB-4BIT": 5.5,
