@@ -18,6 +18,7 @@ LONGEST_CRON_JOB = 52
 UNBUILT = "unbuilt"
 """The tag of an image that is not built yet; the build puts the real one into the kustomization."""
 
+_LONGEST_MOUNT = LONGEST_LABEL - len("mount-")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -39,8 +40,12 @@ def host_name(context: ApplicationContext) -> str:
 
 def cluster_address(descriptor: Descriptor, context: ApplicationContext) -> Address:
     """Where a deployment is reached: by people at its host, by other pods at its Services."""
+    domain = f"{context.name}.svc.cluster.local"
+    knative = descriptor.deployment.type == "knative"
     inside = {
-        each.name: f"http://{each.name}.{context.name}.svc.cluster.local:{each.port}"
+        each.name: f"http://{context.name}.{domain}"
+        if knative
+        else f"http://{each.name}.{domain}:{each.port}"
         for each in descriptor.containers
         if each.port
     }
@@ -92,7 +97,11 @@ def meta(
 
 def naming_problems(descriptor: Descriptor, context: ApplicationContext) -> list[Problem]:
     """Say which containers' names cannot be used in a cluster; an empty list means none."""
-    return [*_double_names(descriptor), *_unusable_names(descriptor, context)]
+    return [
+        *_double_names(descriptor),
+        *_unusable_names(descriptor, context),
+        *_unusable_mounts(descriptor),
+    ]
 
 
 def _double_names(descriptor: Descriptor) -> Iterator[Problem]:
@@ -127,6 +136,30 @@ def _unusable_names(descriptor: Descriptor, context: ApplicationContext) -> Iter
                 mend=f"use a container name of at most {max(room, 1)} characters, "
                 "or a shorter project name",
             )
+
+
+def _unusable_mounts(descriptor: Descriptor) -> Iterator[Problem]:
+    for index, container in enumerate(descriptor.containers):
+        field = f"spec.containers[{index}].mounts"
+        count = Counter([container.volume, *(each.path for each in container.mounts)])
+        names = Counter(each.name for each in container.mounts)
+        for word, times in (count + names).items():
+            if word and times > 1:
+                yield Problem(
+                    f"{container.name} mounts {word} {times} times",
+                    file="thinkube.yaml",
+                    field=field,
+                    mend="mount each name and each path once",
+                )
+        for name in names:
+            if not _DNS_LABEL.fullmatch(name) or len(name) > _LONGEST_MOUNT:
+                yield Problem(
+                    f"{name!r} cannot be the name of a mount",
+                    file="thinkube.yaml",
+                    field=field,
+                    mend="use small letters, digits and hyphens, "
+                    f"{_LONGEST_MOUNT} at most, for example index",
+                )
 
 
 def collision_problems(objects: Iterator[KubernetesObject]) -> list[Problem]:

@@ -86,8 +86,14 @@ class HTTPGetAction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TCPSocketAction:
+    port: str | int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Probe:
-    http_get: HTTPGetAction
+    http_get: HTTPGetAction | None = None
+    tcp_socket: TCPSocketAction | None = None
     initial_delay_seconds: int | None = None
     period_seconds: int | None = None
     timeout_seconds: int | None = None

@@ -127,16 +127,14 @@ def _offered(descriptor: Descriptor, context: ApplicationContext) -> Iterator[ne
         if container.name not in offered or not container.port:
             continue
         peer = net.NetworkPolicyPeer(namespace_selector=LabelSelector())
+        # Requests to a Knative Service reach another port of its pod first.
+        knative = descriptor.deployment.type == "knative"
+        port = net.NetworkPolicyPort(protocol="TCP", port="http")
         yield net.NetworkPolicy(
             metadata=meta(context, workload_name(context, container), container.name),
             spec=net.NetworkPolicySpec(
                 pod_selector=LabelSelector(match_labels=selector_labels(context, container)),
                 policy_types=("Ingress",),
-                ingress=(
-                    net.IngressPolicyRule(
-                        from_=(peer,),
-                        ports=(net.NetworkPolicyPort(protocol="TCP", port="http"),),
-                    ),
-                ),
+                ingress=(net.IngressPolicyRule(from_=(peer,), ports=() if knative else (port,)),),
             ),
         )

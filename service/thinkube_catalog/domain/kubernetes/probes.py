@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from thinkube_catalog.domain.descriptor import Container
-from thinkube_catalog.domain.kubernetes.objects import HTTPGetAction, Probe
+from thinkube_catalog.domain.kubernetes.objects import HTTPGetAction, Probe, TCPSocketAction
 from thinkube_catalog.domain.kubernetes.sizes import gpu_count
 
 DEFAULT_PORT = 8080
@@ -78,12 +78,9 @@ def _gpu_gib(container: Container) -> float:
 
 def startup_probe(container: Container, parameters: Mapping[str, object]) -> Probe | None:
     """Ask until the container is ready for the first time; the other probes wait for this one."""
-    path = container.ready or container.health
-    if not path:
-        return None
     period, timeout = (10, 10) if gpu_count(container) else (5, 5)
     failures = math.ceil(start_budget(container, parameters) / period)
-    return _probe(container, path, period, timeout, failures)
+    return _readiness(container, period, timeout, failures)
 
 
 def liveness_probe(container: Container) -> Probe | None:
@@ -91,25 +88,39 @@ def liveness_probe(container: Container) -> Probe | None:
     if not container.health:
         return None
     period, timeout = (30, 10) if gpu_count(container) else (10, 5)
-    return _probe(container, container.health, period, timeout, 3)
+    return _http(container, container.health, period, timeout, 3)
 
 
 def readiness_probe(container: Container) -> Probe | None:
     """Send no requests while the container says that it is not ready."""
-    path = container.ready or container.health
-    if not path:
-        return None
     period, timeout = (10, 10) if gpu_count(container) else (5, 5)
-    return _probe(container, path, period, timeout, 3)
+    return _readiness(container, period, timeout, 3)
 
 
 def knative_probe(container: Container) -> Probe | None:
     """Ask for readiness; Knative fills in its port itself and refuses a named one."""
-    probe = readiness_probe(container)
-    return probe and replace(probe, http_get=replace(probe.http_get, port=None))
+    path = container.ready or container.health
+    if not path:
+        return None
+    return replace(_http(container, path, 5, 5, 3), http_get=HTTPGetAction(path=path))
 
 
-def _probe(container: Container, path: str, period: int, timeout: int, failures: int) -> Probe:
+def _readiness(container: Container, period: int, timeout: int, failures: int) -> Probe | None:
+    """Ask the readiness path, else the health path, else whether the port takes connections."""
+    path = container.ready or container.health
+    if path:
+        return _http(container, path, period, timeout, failures)
+    if not container.port:
+        return None
+    return Probe(
+        tcp_socket=TCPSocketAction(port="http"),
+        period_seconds=period,
+        timeout_seconds=timeout,
+        failure_threshold=failures,
+    )
+
+
+def _http(container: Container, path: str, period: int, timeout: int, failures: int) -> Probe:
     return Probe(
         http_get=HTTPGetAction(path=path, port="http" if container.port else DEFAULT_PORT),
         period_seconds=period,

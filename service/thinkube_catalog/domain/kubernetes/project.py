@@ -21,6 +21,7 @@ from thinkube_catalog.domain.kubernetes.traffic import (
     route_objects,
     service_objects,
 )
+from thinkube_catalog.domain.kubernetes.values import value_problems
 from thinkube_catalog.domain.kubernetes.workloads import (
     budget_objects,
     job_objects,
@@ -46,7 +47,7 @@ def project_files(
     files, so that deploying anew keeps what runs. Raises ObjectsInvalidError with every problem.
     """
     made = _objects(descriptor, context)
-    problems = naming_problems(descriptor, context)
+    problems = [*naming_problems(descriptor, context), *value_problems(descriptor, context)]
     problems = problems or collision_problems(chain.from_iterable(made.values()))
     if problems:
         raise ObjectsInvalidError(problems)

@@ -50,7 +50,7 @@ def claims_of(
         claims.append(
             Claim("storage", f"{name}-storage", container.volume, size, storage_class, several)
         )
-    elif gpu_count(container):
+    elif gpu_count(container) and MODELS_PATH not in {each.path for each in container.mounts}:
         models, models_class = conventions.models_volume_size, conventions.models_storage_class
         claims.append(Claim("models", f"{name}-models", MODELS_PATH, models, models_class, several))
     for mount in container.mounts:

@@ -17,6 +17,7 @@ from thinkube_catalog.domain.kubernetes.objects import LabelSelector
 from thinkube_catalog.domain.kubernetes.pods import ends
 
 _REQUEST_SECONDS = 600
+_MOST_RULES = 16  # of one HTTPRoute, by its schema
 LARGE_UPLOADS = "large-uploads"
 
 
@@ -54,11 +55,15 @@ def route_objects(
     routes = routes_of(descriptor)
     if routes and context.conventions.routing == "ingress":
         yield _ingress(routes, context)
-    elif routes:
-        yield _http_route(routes, context)
+        return
+    for number, start in enumerate(range(0, len(routes), _MOST_RULES), start=1):
+        name = context.name if number == 1 else f"{context.name}-{number}"
+        yield _http_route(name, routes[start : start + _MOST_RULES], context)
 
 
-def _http_route(routes: list[tuple[str, Container]], context: ApplicationContext) -> net.HTTPRoute:
+def _http_route(
+    name: str, routes: list[tuple[str, Container]], context: ApplicationContext
+) -> net.HTTPRoute:
     conventions = context.conventions
     gateway = net.ParentReference(
         name=conventions.gateway_name,
@@ -66,7 +71,7 @@ def _http_route(routes: list[tuple[str, Container]], context: ApplicationContext
         section_name=conventions.gateway_listener or None,
     )
     return net.HTTPRoute(
-        metadata=meta(context, context.name),
+        metadata=meta(context, name),
         spec=net.HTTPRouteSpec(
             parent_refs=(gateway,),
             hostnames=(host_name(context),),
