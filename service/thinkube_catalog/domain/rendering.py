@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from thinkube_catalog.domain.catalog import Release
@@ -64,10 +65,18 @@ class FileTree(Mapping[str, File]):
         return digest.hexdigest()
 
 
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
 class Renderer(Protocol):
     """Asks a template's questions and renders it, contained: hostile templates are expected."""
 
-    def evaluate(self, release: Release, raw: Mapping[str, object]) -> Form:
+    def evaluate(
+        self,
+        release: Release,
+        raw: Mapping[str, object],
+        variables: Mapping[str, str] = NO_VARIABLES,
+    ) -> Form:
         """Evaluate every question for these raw answers and list every error at once.
 
         `raw` may hold texts as a form sends them or typed values. Answers that no visible question
@@ -75,9 +84,16 @@ class Renderer(Protocol):
         """
         ...
 
-    def render(self, release: Release, answers: Answers) -> FileTree:
+    def render(
+        self,
+        release: Release,
+        answers: Answers,
+        variables: Mapping[str, str] = NO_VARIABLES,
+    ) -> FileTree:
         """Render, with exactly the bytes and modes of `copier copy -x .git` of `release.location`.
 
+        `variables` are what the catalog tells a template without being asked, as `-d name=value`
+        would; a question of the same name wins.
         Rendering the same release and answers again gives an equal tree. Raises RenderError, which
         names the file, when the template fails, hangs, is too large, or makes something unsafe;
         AnswersInvalidError when the answers do not fit the questions.
