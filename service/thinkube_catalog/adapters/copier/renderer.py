@@ -84,9 +84,8 @@ class CopierRenderer:
         """See `Renderer.evaluate`."""
         self._check_answers(raw)
         folder = self._template(release)
-        request = self._request(
-            "evaluate", release, folder, raw, variables, self._limits.form_seconds
-        )
+        request = self._request(release, folder, raw, variables)
+        request |= {"do": "evaluate", "seconds": self._limits.form_seconds}
         reply = _twice(lambda: self._forms.ask(release, request))
         raise_faults(release, reply)
         return form_of(reply)
