@@ -7,6 +7,7 @@ and warning with file, line and dotted field, and never stops at the first.
 from thinkube_catalog.domain.documents.document import (
     Document,
     DocumentInvalidError,
+    FileInvalidError,
     Parsed,
     Path,
     dotted,
@@ -14,12 +15,13 @@ from thinkube_catalog.domain.documents.document import (
 )
 from thinkube_catalog.domain.documents.fields import Fields, Findings
 from thinkube_catalog.domain.documents.json_text import read_json
-from thinkube_catalog.domain.documents.yaml_text import read_yaml
+from thinkube_catalog.domain.documents.yaml_text import read_yaml, survey_yaml
 
 __all__ = [
     "Document",
     "DocumentInvalidError",
     "Fields",
+    "FileInvalidError",
     "Findings",
     "Parsed",
     "Path",
@@ -27,4 +29,5 @@ __all__ = [
     "read_json",
     "read_yaml",
     "shown",
+    "survey_yaml",
 ]

@@ -83,12 +83,20 @@ class Document:
         return Problem(message, self.file, self.line_of(path), dotted(path), mend)
 
 
-class DocumentInvalidError(InvalidError):
-    """A text that cannot be read as the document it should be."""
+class FileInvalidError(InvalidError):
+    """A file that breaks its rules. Each kind of file has a leaf of its own."""
+
+    said = "breaks its rules"
 
     def __init__(self, file: str, problems: Iterable[Problem]) -> None:
-        super().__init__(f"{file or 'the text'} cannot be read", problems)
+        super().__init__(f"{file or 'the text'} {self.said}", problems)
         self.file = file
+
+
+class DocumentInvalidError(FileInvalidError):
+    """A text that cannot be read as the document it should be."""
+
+    said = "cannot be read"
 
 
 def dotted(path: Path) -> str:

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeVar
 
-from thinkube_catalog.domain.documents.document import Document, Path, dotted, shown
+from thinkube_catalog.domain.documents.document import (
+    Document,
+    FileInvalidError,
+    Parsed,
+    Path,
+    dotted,
+    shown,
+)
 from thinkube_catalog.domain.errors import Problem
 
 MOST_FINDINGS = 200
@@ -17,6 +24,7 @@ MOST_FINDINGS = 200
 
 Default = TypeVar("Default", int, None)
 Switch = TypeVar("Switch", bool, None)
+Value = TypeVar("Value")
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -40,9 +48,18 @@ class Findings:
     def warn(self, path: Path, message: str, mend: str = "") -> None:
         self._keep(self.warnings, path, message, mend)
 
+    def parsed(self, value: Value, error: type[FileInvalidError]) -> Parsed[Value]:
+        """Return the value with the warnings; raise the error if anything was wrong."""
+        if self.problems:
+            raise error(self.document.file, self.problems)
+        return Parsed(value, tuple(self.warnings))
+
     def _keep(self, kept: list[Problem], path: Path, message: str, mend: str) -> None:
+        found = self.document.problem(path, message, mend)
+        if found in kept:
+            return
         if len(kept) < MOST_FINDINGS:
-            kept.append(self.document.problem(path, message, mend))
+            kept.append(found)
         elif len(kept) == MOST_FINDINGS:
             kept.append(Problem("there is more; mend these first", self.document.file))
 
@@ -231,19 +248,31 @@ class Fields:
                 self.problem((name, key), f"{shown(value)} stands where a mapping is wanted")
         return kept
 
-    def unknown(self, known: Collection[str] = ()) -> Mapping[str, object]:
+    def unknown(
+        self,
+        known: Collection[str] = (),
+        legacy: Collection[str] = (),
+        *,
+        free: bool = False,
+    ) -> Mapping[str, object]:
         """Return the keys that nobody asked for, with their values, and warn of each.
 
-        `known` names keys that are kept without a word.
+        `known` names keys that are kept without a word, `legacy` those that once meant something.
+        In a `free` mapping any key is fine, unless it looks like a misspelt one.
         """
         left = {key: value for key, value in self._values.items() if key not in self._asked}
         for key in left:
-            if key not in known:
-                self.warn(key, f"the key {shown(key)} means nothing here", self._meant(key))
+            if key in known:
+                continue
+            meant = "" if key in legacy else self._meant(key)
+            if key in legacy:
+                self.warn(key, f"{key} is an older key; it is kept and has no effect")
+            elif meant or not free:
+                self.warn(key, f"the key {shown(key)} means nothing here", meant)
         return left
 
     def _meant(self, key: str) -> str:
-        by_case = {name.lower(): name for name in self._asked}
+        by_case = {name.lower(): name for name in self._asked if name not in self._values}
         near = get_close_matches(key.lower(), by_case, n=1, cutoff=0.75)
         return f"did you mean {by_case[near[0]]}?" if near else ""
 

@@ -59,6 +59,8 @@ def _stray_character(line: str) -> tuple[str, str]:
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
         return ("the line is indented with a tab", "YAML wants spaces")
+    if "{%" in line:
+        return ("the file is no template: conditions have no place here", "write plain values")
     return ("a value starts with a character that has a meaning of its own", _QUOTES)
 
 

@@ -24,6 +24,7 @@ from thinkube_catalog.domain.documents.document import (
     size_problem,
     unusable_character,
 )
+from thinkube_catalog.domain.documents.fields import Findings
 from thinkube_catalog.domain.documents.yaml_faults import explain
 from thinkube_catalog.domain.errors import Problem
 
@@ -42,23 +43,37 @@ _CONSTRUCTOR = SafeConstructor()
 
 def read_yaml(text: str, file: str = "", longest: int = LONGEST_YAML) -> Document:
     """Read one YAML document that is a mapping. Raises DocumentInvalidError with every problem."""
+    findings = survey_yaml(text, file, longest)
+    if findings.problems:
+        raise DocumentInvalidError(file, findings.problems)
+    return findings.document
+
+
+def survey_yaml(text: str, file: str = "", longest: int = LONGEST_YAML) -> Findings:
+    """Read as `read_yaml` does, but go on past what does not hide the rest.
+
+    Double keys, tags and unusable scalars are among the findings' problems, so that they are
+    reported with whatever else is wrong. Raises DocumentInvalidError when there is no mapping.
+    """
     text = text.removeprefix("\ufeff")
     too_long = size_problem(text, file, longest)
     if too_long:
         raise DocumentInvalidError(file, [too_long])
     builder = _Builder(file)
+    _build(builder, text, file)
+    if not isinstance(builder.root, dict):
+        raise DocumentInvalidError(file, [*builder.problems, _not_a_mapping(builder.root, file)])
+    positions = Positions(builder.lines, builder.written, builder.aliases)
+    return Findings(Document(builder.root, file, lambda: positions), builder.problems)
+
+
+def _build(builder: _Builder, text: str, file: str) -> None:
     try:
         builder.build(_events(text))
     except (yaml.YAMLError, UnicodeEncodeError) as error:
-        builder.problems.append(explain(error, text, file))
+        raise DocumentInvalidError(file, [*builder.problems, explain(error, text, file)]) from error
     except _StopError as stop:
-        builder.problems.append(stop.problem)
-    if not builder.problems and not isinstance(builder.root, dict):
-        builder.problems.append(_not_a_mapping(builder.root, file))
-    if builder.problems or not isinstance(builder.root, dict):
-        raise DocumentInvalidError(file, builder.problems)
-    positions = Positions(builder.lines, builder.written, builder.aliases)
-    return Document(builder.root, file, lambda: positions)
+        raise DocumentInvalidError(file, [*builder.problems, stop.problem]) from stop
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

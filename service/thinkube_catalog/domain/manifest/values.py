@@ -1,4 +1,4 @@
-"""TemplateManifest: what `manifest.yaml` says a template is, asks, needs and gives."""
+"""The values that a `manifest.yaml` holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Parameter:
-    """One entry of `parameters`: a question in Thinkube's own notation."""
+    """One entry of `parameters`: a question in Thinkube's own notation.
+
+    Lengths and bounds are inclusive. `default` is of the parameter's type (text for a choice), or
+    None where there is none. `pattern` has to be found somewhere in the answer.
+    """
 
     name: str
     type: str = "str"  # str, int, bool, choice
@@ -26,6 +30,7 @@ class Parameter:
     order: int = 0
     dynamic_source: str = ""
     filter: Mapping[str, object] = field(default_factory=dict)
+    unknown: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,22 @@ class SecretDeclaration:
 
 
 @dataclass(frozen=True)
+class Need:
+    """Something that the application depends on (ours), by type: `llm`, `vectors`, ..."""
+
+    type: str
+    description: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class TemplateManifest:
-    """Identity and needs of a template. Questions themselves come from `copier.yml` if it asks."""
+    """Identity and needs of a template. Questions themselves come from `copier.yml` if it asks.
+
+    `hardware` (ours) may hold `gpu` (`count`, `memory`), `cpu`, `memory` and `disk`; `provides`
+    and `dependencies` (ours) are for the person choosing: what counts at deploy is `thinkube.yaml`.
+    `metadata` is that mapping as it stands, with keys that nobody knows.
+    """
 
     name: str
     title: str = ""
@@ -51,5 +70,7 @@ class TemplateManifest:
     parameters: tuple[Parameter, ...] = ()
     secrets: tuple[SecretDeclaration, ...] = ()
     hardware: Mapping[str, object] = field(default_factory=dict)
+    provides: tuple[str, ...] = ()
+    dependencies: tuple[Need, ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
     unknown: Mapping[str, object] = field(default_factory=dict)
