@@ -75,11 +75,13 @@ class Form:
     """Every visible question's state and every error, for one set of raw answers.
 
     `dropped` names the raw answers that were not used because no visible question asks for them.
+    `asked_by` is the file that asks: `copier.yml`, `manifest.yaml`, or empty when nothing does.
     """
 
     questions: tuple[Question, ...]
     dropped: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    asked_by: str = ""
 
     def answers(self) -> Answers:
         """Return the complete answers. Raises AnswersInvalidError with every problem."""

@@ -71,12 +71,7 @@ NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 class Renderer(Protocol):
     """Asks a template's questions and renders it, contained: hostile templates are expected."""
 
-    def evaluate(
-        self,
-        release: Release,
-        raw: Mapping[str, object],
-        variables: Mapping[str, str] = NO_VARIABLES,
-    ) -> Form:
+    def evaluate(self, release: Release, raw: Mapping[str, object]) -> Form:
         """Evaluate every question for these raw answers and list every error at once.
 
         `raw` may hold texts as a form sends them or typed values. Answers that no visible question
@@ -92,8 +87,8 @@ class Renderer(Protocol):
     ) -> FileTree:
         """Render, with exactly the bytes and modes of `copier copy -x .git` of `release.location`.
 
-        `variables` are what the catalog tells a template without being asked, as `-d name=value`
-        would; a question of the same name wins.
+        `variables` are what the catalog tells, as `-d name=value` would, a template that has no
+        questions in `copier.yml`; others know what they ask and nothing else.
         Rendering the same release and answers again gives an equal tree. Raises RenderError, which
         names the file, when the template fails, hangs, is too large, or makes something unsafe;
         AnswersInvalidError when the answers do not fit the questions.

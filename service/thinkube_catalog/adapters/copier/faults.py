@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from traceback import walk_tb
 
 import jinja2
 import yaml
 from copier.errors import ForbiddenPathError, InvalidConfigFileError
+
+from thinkube_catalog.domain.errors import Problem
 
 _LONGEST = 600
 
@@ -22,13 +26,26 @@ class Fault(Exception):  # noqa: N818 - it is about a template, not about this p
         super().__init__(message)
         self.message, self.file, self.line, self.field = message, file, line, field
 
-    def record(self) -> dict[str, object]:
-        return {
-            "message": self.message[:_LONGEST],
-            "file": self.file,
-            "line": self.line,
-            "field": self.field,
-        }
+    def records(self) -> list[dict[str, object]]:
+        return [
+            {
+                "message": self.message[:_LONGEST],
+                "file": self.file,
+                "line": self.line,
+                "field": self.field,
+            }
+        ]
+
+
+class ManifestFault(Fault):
+    """The manifest's parameters cannot be asked; it lists everything wrong."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        super().__init__("manifest.yaml is not valid")
+        self._problems = tuple(problems)
+
+    def records(self) -> list[dict[str, object]]:
+        return [asdict(problem) for problem in self._problems]
 
 
 class InvalidAnswersError(Exception):

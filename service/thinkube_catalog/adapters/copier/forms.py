@@ -57,11 +57,11 @@ class FormWorkers:
                 )
             except (OverdueError, BrokenFrameError) as error:
                 self._drop(key, worker)
-                return {"fault": {"message": f"its questions: {error}"}}
+                return {"faults": [{"message": f"its questions: {error}"}]}
             if reply is None:
                 self._drop(key, worker)
                 reason = worker.child.end().reason
-                return {"fault": {"message": f"its questions: {reason}"}}
+                return {"faults": [{"message": f"its questions: {reason}"}]}
             return reply
 
     def close(self) -> None:

@@ -61,10 +61,10 @@ def _perform(
         if request["do"] == "render":
             project.render(Path(request["destination"]), request["raw"], request["variables"])
             return {"done": True}, project
-        return project.evaluate(request["raw"], request["variables"]), project
+        return project.evaluate(request["raw"]), project
     except InvalidAnswersError as error:
         return {"problems": error.problems}, project
     except Fault as error:
-        return {"fault": error.record()}, project
+        return {"faults": error.records()}, project
     except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001 - hostile templates raise anything
-        return {"fault": fault_of(error, Path(request["template"])).record()}, project
+        return {"faults": fault_of(error, Path(request["template"])).records()}, project

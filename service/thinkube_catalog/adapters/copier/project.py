@@ -1,92 +1,74 @@
 """One template, opened by Copier: its questions evaluated and its files rendered.
 
-The only use of Copier's inner classes. What is used of them: `Template` with its Git facts filled
-in beforehand (so that a plain tree renders as its published source does, without git), `Worker`
-with its questionnaire replaced by ours, `Question` and `AnswersMap` (`questionnaire.py`).
+With `worker.py` and `questionnaire.py` the only use of Copier's inner classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from copier._jinja_ext import SandboxedEnvironment, get_yield_context
-from copier._main import Worker
-from copier._settings import SettingsModel
-from copier._template import Template
 from copier._types import Phase
+from copier._user_data import DEFAULT_DATA
 
-from thinkube_catalog.adapters.copier.faults import Fault, InvalidAnswersError
-from thinkube_catalog.adapters.copier.questionnaire import Reply, walk
+from thinkube_catalog.adapters.copier.faults import Fault, InvalidAnswersError, ManifestFault
+from thinkube_catalog.adapters.copier.questionnaire import walk
+from thinkube_catalog.adapters.copier.worker import ContainedWorker, a_template, a_worker
+from thinkube_catalog.domain.manifest import (
+    ManifestInvalidError,
+    parse_manifest,
+    questions_from_parameters,
+)
+
+NOWHERE = Path("/nonexistent/project")
+"""Where a form's project would be. It is not there, which is what templates shall find."""
 
 _NOT_RUN = {
     "_tasks": "commands to run (_tasks)",
     "_migrations": "commands to run on updates (_migrations)",
     "_jinja_extensions": "Python extensions to load (_jinja_extensions)",
 }
-
-
-NOWHERE = Path("/nonexistent/project")
-"""Where a form's project would be. It is not there, which is what templates shall find."""
-
-
-class _ContainedWorker(Worker):
-    """A Worker that asks by our questionnaire: all problems at once, nobody is prompted."""
-
-    catalog_raw: Mapping[str, Any]
-    catalog_variables: Mapping[str, Any]
-
-    @cached_property
-    def jinja_env(self) -> SandboxedEnvironment:
-        """Copier's environment, which compiles each of the many equal texts only once."""
-        environment = super().jinja_env
-        compiled = lru_cache(4096)(environment.from_string)
-
-        def from_string(source: str) -> jinja2.Template:
-            # Copier's `yield` tag counts on this reset, which compiling does.
-            context = get_yield_context(environment)
-            context.yield_name = context.yield_iterable = None
-            return compiled(source)
-
-        environment.from_string = from_string  # type: ignore[method-assign,assignment]
-        return environment
-
-    def _ask(self) -> None:
-        reply = walk(self, self.catalog_raw, self.catalog_variables, typed=True, describe=False)
-        if reply.problems:
-            raise InvalidAnswersError(reply.problems)
+_MANIFEST = "manifest.yaml"
+_LARGEST_MANIFEST = 1 << 20
 
 
 @dataclass
 class Project:
-    """A template folder and the release that it is a checkout of."""
+    """A template folder and the release that it is a checkout of.
+
+    Questions come from `copier.yml`; a template that has none there is asked for by the parameters
+    of its manifest, and rendered as Thinkube does it: every value is text.
+    """
 
     folder: Path
     release: Mapping[str, Any]
-    asking: Worker | None = None
+    asking: ContainedWorker
+    asked_by: str
 
     @classmethod
     def open(cls, folder: Path, release: Mapping[str, Any]) -> Project:
         """Read the configuration. Raises Fault for what the catalog refuses to run."""
-        project = cls(folder, release)
-        configuration = project._template()._raw_config
-        for key, what in _NOT_RUN.items():
-            if configuration.get(key):
-                message = f"the template has {what}; the catalog renders, and runs nothing"
-                raise Fault(message, file=_configuration_name(folder), field=key)
-        return project
+        template = a_template(folder, release)
+        _refuse_commands(template._raw_config, folder)
+        asked_by = _configuration_name(folder) if template.questions_data else ""
+        if not asked_by and (questions := _manifest_questions(folder)):
+            asked_by = _MANIFEST
+            template = a_template(folder, release)
+            template.__dict__["_raw_config"] = questions
+        return cls(folder, release, a_worker(template, NOWHERE), asked_by)
 
-    def evaluate(self, raw: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, object]:
+    def evaluate(self, raw: Mapping[str, Any]) -> dict[str, object]:
         """Return every visible question's state, every problem, and the names that were dropped."""
-        if self.asking is None:
-            self.asking = self._worker(NOWHERE)
         with Phase.use(Phase.PROMPT):
-            reply: Reply = walk(self.asking, raw, variables, typed=False, describe=True)
-        return {"questions": reply.questions, "problems": reply.problems, "dropped": reply.dropped}
+            reply = walk(self.asking, raw, typed=False, describe=True)
+        return {
+            "questions": reply.questions,
+            "problems": reply.problems,
+            "dropped": reply.dropped,
+            "asked_by": self.asked_by,
+        }
 
     def render(
         self,
@@ -95,34 +77,53 @@ class Project:
         variables: Mapping[str, Any],
     ) -> None:
         """Write the project. Raises InvalidAnswersError, or whatever Copier raises."""
-        with self._worker(destination) as worker:
-            worker.catalog_raw = answers
-            worker.catalog_variables = variables
+        template = a_template(self.folder, self.release)
+        with a_worker(template, destination) as worker:
+            if template.questions_data:
+                worker.catalog_answers = answers
+            else:
+                worker.catalog_variables = self._texts(answers, variables)
             worker.run_copy()
 
-    def _worker(self, destination: Path) -> _ContainedWorker:
-        worker = _ContainedWorker(
-            src_path=self.release["location"],
-            dst_path=destination,
-            settings=SettingsModel(),
-            exclude=[".git"],
-            cleanup_on_error=False,
-            defaults=True,
-            overwrite=True,
-            quiet=True,
-        )
-        worker.__dict__["template"] = self._template()
-        return worker
+    def _texts(
+        self,
+        answers: Mapping[str, Any],
+        variables: Mapping[str, Any],
+    ) -> dict[str, str]:
+        """Return what Thinkube would give as `-d name=value`, answers checked."""
+        with Phase.use(Phase.PROMPT):
+            reply = walk(self.asking, answers, typed=True, describe=False)
+        if reply.problems:
+            raise InvalidAnswersError(reply.problems)
+        given = {**variables, **self.asking.answers.user}
+        given |= {name: answers[name] for name in variables if name in answers}
+        return {name: str(value) for name, value in given.items() if _may_be_told(name)}
 
-    def _template(self) -> Template:
-        template = Template(url=self.release["location"])
-        template.__dict__.update(
-            local_abspath=self.folder,
-            vcs=None,
-            commit=self.release["version"] or None,
-            commit_hash=self.release["commit"] if self.release["version"] else None,
-        )
-        return template
+
+def _refuse_commands(configuration: Mapping[str, Any], folder: Path) -> None:
+    for key, what in _NOT_RUN.items():
+        if configuration.get(key):
+            message = f"the template has {what}; the catalog renders, and runs nothing"
+            raise Fault(message, file=_configuration_name(folder), field=key)
+
+
+def _manifest_questions(folder: Path) -> dict[str, dict[str, object]]:
+    try:
+        with (folder / _MANIFEST).open("rb") as file:
+            text = file.read(_LARGEST_MANIFEST).decode("utf-8", "replace")
+    except (FileNotFoundError, IsADirectoryError):
+        return {}
+    if "thinkube.io/" not in text:  # some other manifest of a plain Copier template
+        return {}
+    try:
+        manifest = parse_manifest(text).value
+    except ManifestInvalidError as error:
+        raise ManifestFault(error.problems) from error
+    return questions_from_parameters(manifest.parameters)
+
+
+def _may_be_told(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("_") and name not in DEFAULT_DATA
 
 
 def _configuration_name(folder: Path) -> str:

@@ -19,7 +19,7 @@ import yaml
 from copier._jinja_ext import UnsetError
 from copier._main import Worker
 from copier._types import MISSING
-from copier._user_data import DEFAULT_DATA, AnswersMap, Question
+from copier._user_data import AnswersMap, Question
 from copier.errors import UserMessageError
 from jinja2 import StrictUndefined
 
@@ -61,21 +61,20 @@ class Reply:
 def walk(
     worker: Worker,
     raw: Mapping[str, Any],
-    variables: Mapping[str, Any],
     *,
     typed: bool,
     describe: bool,
 ) -> Reply:
     """Ask every question and leave the answers in `worker.answers`, ready to render.
 
-    `variables` are given to the context under names that no question has. `typed` says that `raw`
-    holds checked values, where text for a json or yaml question is a value and no notation.
+    `typed` says that `raw` holds checked values, where text for a json or yaml question is a value
+    and no notation.
     Raises Fault when a question itself cannot be evaluated.
     """
     # A sandboxed template can change lists and mappings that it is handed; the next walk starts
     # from what the file says.
     asking = _Asking(worker, deepcopy(worker.template.questions_data), typed, describe)
-    return asking.all(raw, variables)
+    return asking.all(raw)
 
 
 @dataclass
@@ -86,16 +85,10 @@ class _Asking:
     describe: bool
     reply: Reply = field(default_factory=Reply)
 
-    def all(self, raw: Mapping[str, Any], variables: Mapping[str, Any]) -> Reply:
-        given = {name: value for name, value in raw.items() if name in self.details}
-        free = {
-            name: value
-            for name, value in {**raw, **variables}.items()
-            if name in variables and name not in self.details and _may_be_free(name)
-        }
-        self.reply.dropped += [name for name in raw if name not in given and name not in free]
+    def all(self, raw: Mapping[str, Any]) -> Reply:
+        self.reply.dropped += [name for name in raw if name not in self.details]
         worker = self.worker
-        worker.data = {**free, **given}
+        worker.data = {name: value for name, value in raw.items() if name in self.details}
         worker.answers = AnswersMap(
             init=worker.data,
             metadata=worker.template.metadata,
@@ -251,10 +244,6 @@ class _Asking:
     def _fault(self, name: str, error: Exception) -> Fault:
         fault = fault_of(error, self.worker.template.local_abspath)
         return Fault(fault.message, fault.file or "copier.yml", fault.line, name)
-
-
-def _may_be_free(name: str) -> bool:
-    return name.isidentifier() and not name.startswith("_") and name not in DEFAULT_DATA
 
 
 def _default(question: Question) -> Any:  # noqa: ANN401 - a default is anything

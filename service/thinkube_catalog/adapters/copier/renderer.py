@@ -75,16 +75,11 @@ class CopierRenderer:
     ) -> None:
         self.close()
 
-    def evaluate(
-        self,
-        release: Release,
-        raw: Mapping[str, object],
-        variables: Mapping[str, str] = NO_VARIABLES,
-    ) -> Form:
+    def evaluate(self, release: Release, raw: Mapping[str, object]) -> Form:
         """See `Renderer.evaluate`."""
         self._check_answers(raw)
         folder = self._template(release)
-        request = self._request(release, folder, raw, variables)
+        request = self._request(release, folder, raw, NO_VARIABLES)
         request |= {"do": "evaluate", "seconds": self._limits.form_seconds}
         reply = _twice(lambda: self._forms.ask(release, request))
         raise_faults(release, reply)
@@ -139,9 +134,9 @@ class CopierRenderer:
         try:
             reply = child.ask(request, seconds, self._limits.message_size, watch.look)
         except (OverdueError, BrokenFrameError) as error:
-            reply = {"fault": {"message": str(error)}}
+            reply = {"faults": [{"message": str(error)}]}
         death = child.end()
-        return reply if reply is not None else {"fault": {"message": death.reason}}
+        return reply if reply is not None else {"faults": [{"message": death.reason}]}
 
     def _template(self, release: Release) -> Path:
         folder = self._sources.checkout(release)

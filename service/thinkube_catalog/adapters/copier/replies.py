@@ -66,7 +66,8 @@ class _Question(_Said):
 
 
 class _Reply(_Said):
-    fault: _Problem | None = None
+    faults: list[_Problem] = []
+    asked_by: str = ""
     questions: list[_Question] = []
     problems: list[_Problem] = []
     dropped: list[str] = []
@@ -76,9 +77,11 @@ class _Reply(_Said):
 def raise_faults(release: Release, reply: Mapping[str, object]) -> None:
     """Raise RenderError when the reply says that the template is at fault, or is no reply."""
     said = _read(reply)
-    if said.fault is not None:
+    if said.faults:
         subject = f"{release.location} {release.version}".strip()
-        raise RenderError(f"{subject} cannot be rendered", [said.fault.problem()])
+        raise RenderError(
+            f"{subject} cannot be rendered", [fault.problem() for fault in said.faults]
+        )
 
 
 def form_of(reply: Mapping[str, object]) -> Form:
@@ -87,6 +90,7 @@ def form_of(reply: Mapping[str, object]) -> Form:
         tuple(question.question() for question in said.questions),
         tuple(said.dropped),
         tuple(problem.problem() for problem in said.problems),
+        said.asked_by,
     )
 
 
@@ -94,4 +98,4 @@ def _read(reply: Mapping[str, object]) -> _Reply:
     try:
         return _Reply.model_validate(reply)
     except ValidationError:
-        return _Reply(fault=_Problem(message="its renderer gave an answer that makes no sense"))
+        return _Reply(faults=[_Problem(message="its renderer gave an answer that makes no sense")])

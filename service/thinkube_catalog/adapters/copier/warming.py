@@ -52,7 +52,7 @@ def warm() -> None:
             },
         )
         for reply in (evaluated, rendered):
-            if "fault" in reply or reply.get("problems"):
+            if "faults" in reply or reply.get("problems"):
                 message = f"the render server cannot render: {reply}"
                 raise RuntimeError(message)
 

@@ -1,7 +1,7 @@
 """A renderer of templates that are given as values: for tests and dry runs.
 
-Its notation is `{{ name }}` and nothing else, in paths and contents alike. It asks, checks, drops and
-refuses as every `Renderer` does.
+Its notation is `{{ name }}` and nothing else, in paths and contents alike. It asks, checks, drops
+and refuses as every `Renderer` does.
 """
 
 from __future__ import annotations
@@ -37,12 +37,7 @@ class MemoryRenderer:
     def __init__(self, templates: Mapping[str, MemoryTemplate]) -> None:
         self._templates = dict(templates)
 
-    def evaluate(
-        self,
-        release: Release,
-        raw: Mapping[str, object],
-        variables: Mapping[str, str] = NO_VARIABLES,  # noqa: ARG002 - its questions use none
-    ) -> Form:
+    def evaluate(self, release: Release, raw: Mapping[str, object]) -> Form:
         """See `Renderer.evaluate`."""
         template = self._template(release)
         questions = tuple(_answered(question, raw) for question in template.questions)
@@ -51,6 +46,7 @@ class MemoryRenderer:
             questions,
             dropped=tuple(name for name in raw if name not in names),
             problems=tuple(Problem(q.error, field=q.name) for q in questions if q.error),
+            asked_by="copier.yml" if questions else "",
         )
 
     def render(
@@ -61,7 +57,8 @@ class MemoryRenderer:
     ) -> FileTree:
         """See `Renderer.render`."""
         template = self._template(release)
-        values = {**variables, **self.evaluate(release, answers).answers()}
+        checked = self.evaluate(release, answers).answers()
+        values: Mapping[str, object] = checked if template.questions else variables
         files = dict(_rendered(template, values))
         if problems := path_problems(files):
             raise RenderError(f"{release.location} is not safe", problems)
@@ -117,5 +114,3 @@ def _rendered(template: MemoryTemplate, values: Mapping[str, object]) -> Iterato
 
     for path, text in template.files.items():
         yield fill(path), File(fill(text).encode(), executable=path in template.executable)
-
-
