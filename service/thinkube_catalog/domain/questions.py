@@ -48,7 +48,8 @@ class Question:
 
     `type` is Copier's: str, int, float, bool, json, yaml or path. `value` is the parsed answer, the
     raw one where it does not parse, or the default. `answered` tells an answer from a default.
-    `error` is empty when the value is good.
+    `error` is empty when the value is good. `dynamic_source` and `filter` name choices that come
+    from a catalogue and not from the template.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Question:
     secret: bool = False
     group: str = "default"
     dynamic_source: str = ""
+    filter: Mapping[str, object] = field(default_factory=dict)
     error: str = ""
 
 
@@ -73,11 +75,13 @@ class Form:
     """Every visible question's state and every error, for one set of raw answers.
 
     `dropped` names the raw answers that were not used because no visible question asks for them.
+    `asked_by` is the file that asks: `copier.yml`, `manifest.yaml`, or empty when nothing does.
     """
 
     questions: tuple[Question, ...]
     dropped: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    asked_by: str = ""
 
     def answers(self) -> Answers:
         """Return the complete answers. Raises AnswersInvalidError with every problem."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from thinkube_catalog.domain.catalog import Release
@@ -64,6 +65,9 @@ class FileTree(Mapping[str, File]):
         return digest.hexdigest()
 
 
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
 class Renderer(Protocol):
     """Asks a template's questions and renders it, contained: hostile templates are expected."""
 
@@ -75,9 +79,16 @@ class Renderer(Protocol):
         """
         ...
 
-    def render(self, release: Release, answers: Answers) -> FileTree:
+    def render(
+        self,
+        release: Release,
+        answers: Answers,
+        variables: Mapping[str, str] = NO_VARIABLES,
+    ) -> FileTree:
         """Render, with exactly the bytes and modes of `copier copy -x .git` of `release.location`.
 
+        `variables` are what the catalog tells, as `-d name=value` would, a template that has no
+        questions in `copier.yml`; others know what they ask and nothing else.
         Rendering the same release and answers again gives an equal tree. Raises RenderError, which
         names the file, when the template fails, hangs, is too large, or makes something unsafe;
         AnswersInvalidError when the answers do not fit the questions.
