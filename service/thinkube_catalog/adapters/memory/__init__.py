@@ -1,0 +1,1 @@
+"""Every port in memory: for tests, demonstrations and dry runs. Same promises, no outside."""
