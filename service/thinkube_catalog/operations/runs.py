@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from uuid import uuid4
 
 from thinkube_catalog.domain.deployments import (
@@ -41,6 +42,7 @@ from thinkube_catalog.operations.steps import (
 MOST_RESUMES = 5
 """How often one step may take the service down with it before the run is given up."""
 
+RETRY_SECONDS = 2.0
 PATIENCE_SECONDS = 120.0
 """How long a step goes on asking something outside that does not answer."""
 
@@ -69,19 +71,22 @@ def proceed(platform: Platform, run_id: str, attempt: int) -> float | None:
         return None
     if run.state is RunState.QUEUED:
         run = _start(platform, run)
-    if run.cancel_requested:
-        return _conclude(platform, run, RunState.CANCELLED, (_cancelled(),))
     ledger = platform.deployments.ledger(run.id)
     step = next_step(run, ledger)
     if step is None:
-        return _conclude(platform, run, RunState.SUCCEEDED, ())
+        _conclude(platform, run, RunState.SUCCEEDED, ())
+        return None
+    if run.cancel_requested:
+        _conclude(platform, run, RunState.CANCELLED, (_cancelled(run),))
+        return None
     match advance(platform, run, step, ledger):
         case Done():
             return 0.0
         case Again(after_seconds=seconds):
             return seconds
         case Failed(problems=problems):
-            return _conclude(platform, run, RunState.FAILED, problems)
+            _conclude(platform, run, RunState.FAILED, problems)
+    return None
 
 
 def next_step(run: Run, ledger: Sequence[Event]) -> Step | None:
@@ -160,11 +165,11 @@ def _record(platform: Platform, run: Run, step: Step, outcome: Outcome) -> Outco
             message = "; ".join(problem.message for problem in problems)
             event = _event(platform, run, EventKind.STEP_FAILED, message, step=step.name)
             event = replace(event, details={"problems": [str(each) for each in problems]})
-        case Again(message=message):
+        case Again(message=message, details=details):
             if _said(past, message, platform):
                 return outcome
             event = _event(platform, run, EventKind.STEP_PROGRESS, message, step=step.name)
-            event = replace(event, details={"waiting": True})
+            event = replace(event, details={**details, "waiting": True})
     if event.kind is not EventKind.STEP_PROGRESS and past:
         event = replace(event, seconds=(event.at - past[0].at).total_seconds())
     platform.deployments.append(event)
@@ -180,20 +185,13 @@ def _said(past: Sequence[Event], message: str, platform: Platform) -> bool:
 
 def _patiently(platform: Platform, run: Run, step: Step, error: UnavailableError) -> Outcome:
     past = events_of(platform.deployments.ledger(run.id), step.name, run.attempt)
-    waited = seconds_at_work(past, platform.now())
-    if _silent_since(past, str(error)) and waited > PATIENCE_SECONDS:
+    silent = list(takewhile(lambda event: event.details.get("unavailable"), reversed(past)))
+    if seconds_at_work(reversed(silent), platform.now()) > PATIENCE_SECONDS:
         return Failed(problems_of(error))
-    return Again(2.0, str(error))
+    return Again(RETRY_SECONDS, str(error), {"unavailable": True})
 
 
-def _silent_since(past: Sequence[Event], message: str) -> bool:
-    waiting = [event for event in past if event.details.get("waiting")]
-    return bool(waiting) and all(event.message == message for event in waiting)
-
-
-def _conclude(
-    platform: Platform, run: Run, state: RunState, problems: tuple[Problem, ...]
-) -> None:
+def _conclude(platform: Platform, run: Run, state: RunState, problems: tuple[Problem, ...]) -> None:
     kind = {
         RunState.SUCCEEDED: EventKind.RUN_SUCCEEDED,
         RunState.FAILED: EventKind.RUN_FAILED,
@@ -253,9 +251,7 @@ def _started_at(platform: Platform, run: Run) -> datetime:
     return run.created_at
 
 
-def _event(
-    platform: Platform, run: Run, kind: EventKind, message: str, *, step: str = ""
-) -> Event:
+def _event(platform: Platform, run: Run, kind: EventKind, message: str, *, step: str = "") -> Event:
     return Event(
         deployment=run.deployment,
         kind=kind,
@@ -267,8 +263,8 @@ def _event(
     )
 
 
-def _cancelled() -> Problem:
-    return Problem("cancelled", mend="go on with: tkt retry")
+def _cancelled(run: Run) -> Problem:
+    return Problem("cancelled", mend=f"go on with: tkt retry {run.deployment}")
 
 
 def _poisoned(step: Step) -> Problem:

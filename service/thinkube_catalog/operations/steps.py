@@ -33,6 +33,7 @@ class Again:
 
     after_seconds: float
     message: str = ""
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def deployment_of(platform: Platform, run: Run) -> Deployment:
 
 
 def findings(platform: Platform, run: Run, step: str) -> Mapping[str, object]:
-    """Return the details that a step of this run left when it last succeeded; empty if it did not."""
+    """Return the details that a step of this run left when it last succeeded, or none."""
     found: Mapping[str, object] = {}
     for event in platform.deployments.ledger(run.id):
         if event.step == step and event.kind is EventKind.STEP_SUCCEEDED:
