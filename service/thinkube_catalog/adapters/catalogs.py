@@ -6,7 +6,6 @@ folder `catalog`; any of them may be missing.
 
 from __future__ import annotations
 
-import re
 import stat
 import threading
 import time
@@ -14,7 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from thinkube_catalog.domain.catalog import Catalog, CatalogEntry, CatalogUnreadableError
+from thinkube_catalog.domain.catalog import (
+    Catalog,
+    CatalogEntry,
+    CatalogUnreadableError,
+    is_git_address,
+)
 from thinkube_catalog.domain.components import parse_components
 from thinkube_catalog.domain.documents.json_text import LONGEST_JSON
 from thinkube_catalog.domain.errors import CatalogError, InvalidError, Problem
@@ -28,8 +32,6 @@ FILES = (REPOSITORIES, COMPONENTS, MODELS)
 SUBFOLDER = "catalog"
 REFRESH_SECONDS = 60.0
 """How long what was fetched from Git is taken as current."""
-
-_GIT_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:")
 
 Stamp = tuple[int, int, int] | None
 
@@ -113,11 +115,6 @@ class FileCatalogs:
                 place.errors[""] = _unreadable(place.location, error)
         else:
             place.errors.pop("", None)
-
-
-def is_git_address(location: str) -> bool:
-    """Say whether a configured catalogue is fetched with git rather than read where it stands."""
-    return bool(_GIT_ADDRESS.match(location))
 
 
 def _folder_of(root: Path) -> Path:

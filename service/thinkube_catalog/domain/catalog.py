@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -63,7 +64,7 @@ class CatalogEntry:
     fixed_name: str = ""
     org: str = ""
     source: str = ""
-    origin: str = "platform"  # "platform" or "user": which of the merged catalogues it came from
+    origin: str = "platform"  # or "user", for later catalogues; empty where none lists it
     unknown: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -189,6 +190,17 @@ class CatalogUnreadableError(UnavailableError):
     def __init__(self, location: str, reason: str) -> None:
         super().__init__(f"the catalogue at {location} cannot be read: {reason}")
         self.location = location
+
+
+_GIT_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:")
+
+
+def is_git_address(location: str) -> bool:
+    """Say whether a location is fetched with git rather than read where it stands.
+
+    Which addresses are safe to fetch is for those to say who fetch them.
+    """
+    return bool(_GIT_ADDRESS.match(location))
 
 
 def _near(name: str, known: Sequence[str]) -> list[str]:
