@@ -6,6 +6,10 @@ import re
 
 import pytest
 from hypothesis import given
+
+from tests.builders import a_manifest
+from tests.strategies import manifests
+from tests.written import manifest_text
 from thinkube_catalog.domain.manifest import (
     ManifestInvalidError,
     Need,
@@ -13,10 +17,6 @@ from thinkube_catalog.domain.manifest import (
     TemplateManifest,
     parse_manifest,
 )
-
-from tests.builders import a_manifest
-from tests.strategies import manifests
-from tests.written import manifest_text
 
 HEAD = "apiVersion: thinkube.io/v1\nkind: TemplateManifest\nmetadata: {name: tkt-chat}\n"
 
