@@ -117,7 +117,7 @@ def test_a_descriptor_of_the_first_generation_is_read_and_its_old_keys_are_kept(
     place = "thinkube.yaml:{}: spec.containers[0]."
     assert [str(warning) for warning in parsed.warnings] == [
         (
-            f"{place.format(22)}environment[0].value: '{{{{ store_address }}}}' is not filled in "
+            f"{place.format(24)}environment[0].value: '{{{{ store_address }}}}' is not filled in "
             "(write the value itself)"
         ),
         f"{place.format(15)}ipc: ipc {old}",
@@ -595,15 +595,15 @@ def test_a_broken_rule_is_named_with_its_place_and_its_mend(text: str, sentence:
         (
             with_container("environment: [{name: A, valueFrom: {fieldRef: {}}}]"),
             (
-                f"{PLACE}environment[0].valueFrom: A has a source that is not supported; it is left "
-                "out (use secretKeyRef or configMapKeyRef)"
+                f"{PLACE}environment[0].valueFrom: A has a source that is not supported; it is "
+                "left out (use secretKeyRef or configMapKeyRef)"
             ),
         ),
         (
             with_container("capabilities: [teleport]"),
             (
-                f"{PLACE}capabilities[0]: 'teleport' is no capability that exists; it has no effect "
-                "(there is large-uploads)"
+                f"{PLACE}capabilities[0]: 'teleport' is no capability that exists; it has no "
+                "effect (there is large-uploads)"
             ),
         ),
         (
@@ -621,8 +621,8 @@ def test_a_broken_rule_is_named_with_its_place_and_its_mend(text: str, sentence:
         (
             spec("containers: [{name: a-very-long-container-name}]"),
             (
-                f"{PLACE}name: 'a-very-long-container-name' is long; with a long project name it will "
-                "not fit (use at most 22 characters)"
+                f"{PLACE}name: 'a-very-long-container-name' is long; with a long project name it "
+                "will not fit (use at most 22 characters)"
             ),
         ),
         (
@@ -635,8 +635,8 @@ def test_a_broken_rule_is_named_with_its_place_and_its_mend(text: str, sentence:
         (
             spec("containers: [{name: a}], routes: [{path: /, to: a}]"),
             (
-                "thinkube.yaml:3: spec.routes[0].to: / leads to a, which serves nothing; it is left "
-                "out (give that container a port)"
+                "thinkube.yaml:3: spec.routes[0].to: / leads to a, which serves nothing; it is "
+                "left out (give that container a port)"
             ),
         ),
         (
@@ -646,15 +646,15 @@ def test_a_broken_rule_is_named_with_its_place_and_its_mend(text: str, sentence:
         (
             with_container("size: small", "services: [postgres]"),
             (
-                "thinkube.yaml:3: spec.services[0]: 'postgres' is no platform service; it is ignored "
-                "(there are database, cache, queue, storage, workflows)"
+                "thinkube.yaml:3: spec.services[0]: 'postgres' is no platform service; it is "
+                "ignored (there are database, cache, queue, storage, workflows)"
             ),
         ),
         (
             with_container("size: small", "deployment: {minScale: 1}"),
             (
-                "thinkube.yaml:3: spec.deployment.minScale: minScale applies to knative, and this is "
-                "app (remove it)"
+                "thinkube.yaml:3: spec.deployment.minScale: minScale applies to knative, and "
+                "this is app (remove it)"
             ),
         ),
         (
