@@ -6,11 +6,12 @@ Built once in `main`, used in `wiring`, imported by nobody else.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -154,10 +155,9 @@ class SettingsInvalidError(InvalidError):
         super().__init__("the settings are not usable", problems)
 
 
-def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+def load_settings(**overrides: object) -> Settings:
     """Read the settings. Raises SettingsInvalidError with every problem at once."""
-    names = os.environ if environ is None else environ
-    problems = _unknown_names(names)
+    problems = _unknown_names({*os.environ, *dotenv_values(".env")})
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type] # checked by pydantic
     except ValidationError as error:
@@ -169,9 +169,9 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     return settings
 
 
-def _unknown_names(environ: Mapping[str, str]) -> list[Problem]:
+def _unknown_names(names: Iterable[str]) -> list[Problem]:
     known = [PREFIX + name.upper() for name in Settings.model_fields]
-    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(name for name in names if name.startswith(PREFIX) and name not in known)
     return [_unknown(name, known) for name in unknown]
 
 

@@ -72,6 +72,7 @@ class Instance:
         running = self.running()
         if not found or running is None:
             raise ServiceStartError(self.log)
+        process.returncode = 0  # it outlives this process, which will never wait for it
         return running
 
     def stop(self) -> bool:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from thinkube_catalog.cli.answers import ArgumentsInvalidError, ask_missing, raw_answers
-from thinkube_catalog.cli.options import Answer, AnswersFile, AsJson, Defaults, Ref, backend
-from thinkube_catalog.cli.output import out, print_json, print_table, readable_path, reported
-from thinkube_catalog.domain.errors import Problem
-from thinkube_catalog.domain.questions import Form, Question
-from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.cli.options import AsJson, Ref, backend
+from thinkube_catalog.cli.output import out, print_json, print_table, reported
 from thinkube_catalog.operations import browse, forms, preview
 
 Template = Annotated[

@@ -12,7 +12,7 @@ from rich.markup import escape
 from thinkube_catalog.cli.client import Client, Json
 from thinkube_catalog.cli.options import AsJson, Project, Server, connect
 from thinkube_catalog.cli.output import out, print_json, print_json_line, print_table, reported
-from thinkube_catalog.cli.progress import ENDS, follow_run
+from thinkube_catalog.cli.progress import follow_run
 from thinkube_catalog.cli.runs import print_deployment
 
 

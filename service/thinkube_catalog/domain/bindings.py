@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from thinkube_catalog.domain.descriptor import Dependency, Descriptor, Service, Variable
+from thinkube_catalog.domain.descriptor import Dependency, Descriptor, Provision, Service, Variable
 from thinkube_catalog.domain.environment import Address
 from thinkube_catalog.domain.errors import Problem
 
@@ -136,11 +136,17 @@ def provided(name: str, descriptor: Descriptor, address: Address) -> tuple[Provi
         Provider(
             name=name,
             type=canonical_type(provision.type),
-            url=address.of(provision.container) + provision.path.rstrip("/"),
+            url=address.of(provider_container(descriptor, provision)) + provision.path.rstrip("/"),
             origin="deployment",
         )
         for provision in descriptor.provides
     )
+
+
+def provider_container(descriptor: Descriptor, provision: Provision) -> str:
+    """Name the container that gives a provision: the stated one, else the first with a port."""
+    first = next((each.name for each in descriptor.containers if each.port), "")
+    return provision.container or first
 
 
 def _for_dependency(dependency: Dependency, providers: Sequence[Provider]) -> Provider | None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from thinkube_catalog.domain.components import Component
 from thinkube_catalog.domain.errors import NotFoundError, Problem, UnavailableError
 from thinkube_catalog.domain.models import Model
+from thinkube_catalog.domain.search import SearchIndex
 
 
 @dataclass(frozen=True)
@@ -42,27 +47,42 @@ class Release:
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """One line of `repositories.json`: a template that some metadata repository offers."""
+    """One line of `repositories.json`: a template that some metadata repository offers.
+
+    `location` is what Copier and git take; `source` is a folder on this machine that the template
+    is published from, for those that come with the catalogue itself. `title` and `source` are ours.
+    """
 
     name: str
     location: str
+    title: str = ""
     description: str = ""
     category: str = ""
     tags: tuple[str, ...] = ()
     type: str = "application_template"
     deployment_type: str = "app"
     fixed_name: str = ""
-    origin: str = "platform"  # "platform" or "user": which of the merged catalogues it came from
+    org: str = ""
+    source: str = ""
+    origin: str = "platform"  # or "user", for later catalogues; empty where none lists it
     unknown: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def deployable(self) -> bool:
         return self.type == "application_template"
 
+    @property
+    def listed(self) -> bool:
+        """Whether people pick it from the list; components are installed another way."""
+        return self.deployable and self.deployment_type != "component"
+
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything offered, merged from all metadata repositories, in catalogue order."""
+    """Everything offered, merged from all metadata repositories, in catalogue order.
+
+    It never changes, so what is derived from it is kept with it.
+    """
 
     entries: tuple[CatalogEntry, ...] = ()
     categories: Mapping[str, str] = field(default_factory=dict)
@@ -72,10 +92,42 @@ class Catalog:
 
     def entry(self, name: str) -> CatalogEntry:
         """Return the entry of that name. Raises TemplateNotFoundError, with near names."""
-        for entry in self.entries:
-            if entry.name == name:
-                return entry
-        raise TemplateNotFoundError(name, [entry.name for entry in self.entries])
+        entry = self._by_name.get(name)
+        if entry is None:
+            raise TemplateNotFoundError(name, list(self._by_name))
+        return entry
+
+    @cached_property
+    def index(self) -> SearchIndex[CatalogEntry]:
+        """The index of the entries that are listed."""
+        return SearchIndex([entry for entry in self.entries if entry.listed])
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, CatalogEntry]:
+        return {entry.name: entry for entry in self.entries}
+
+    def merged_with(self, later: Catalog) -> Catalog:
+        """Lay a later catalogue over this one: what has the same name is replaced in place."""
+        return Catalog(
+            entries=_merged(self.entries, later.entries, lambda each: each.name),
+            categories={**self.categories, **later.categories},
+            components=_merged(self.components, later.components, lambda each: each.name),
+            models=_merged(self.models, later.models, lambda each: each.id),
+            warnings=(*self.warnings, *later.warnings),
+        )
+
+
+_Named = TypeVar("_Named")
+
+
+def _merged(
+    first: Sequence[_Named],
+    later: Sequence[_Named],
+    name: Callable[[_Named], str],
+) -> tuple[_Named, ...]:
+    kept = {name(each): each for each in first}
+    kept.update({name(each): each for each in later})  # a key that is there keeps its place
+    return tuple(kept.values())
 
 
 class Catalogs(Protocol):
@@ -84,8 +136,9 @@ class Catalogs(Protocol):
     def load(self) -> Catalog:
         """Read and merge them all; a later one's entry replaces an earlier one's in place.
 
-        A catalogue that cannot be read becomes a warning when others can; raises
-        CatalogUnreadableError when none can, and InvalidError for files that break their rules.
+        While nothing has changed, the very same Catalog is returned. A catalogue that cannot be
+        read, or breaks its rules, becomes warnings, and what was last read of it stands; raises
+        CatalogUnreadableError or InvalidError when there is no catalogue that can be read.
         """
         ...
 
@@ -139,5 +192,19 @@ class CatalogUnreadableError(UnavailableError):
         self.location = location
 
 
+_GIT_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:")
+
+
+def is_git_address(location: str) -> bool:
+    """Say whether a location is fetched with git rather than read where it stands.
+
+    Which addresses are safe to fetch is for those to say who fetch them.
+    """
+    return bool(_GIT_ADDRESS.match(location))
+
+
 def _near(name: str, known: Sequence[str]) -> list[str]:
-    return get_close_matches(name, known, n=3, cutoff=0.5)
+    found = process.extract(
+        name, known, scorer=OSA.normalized_similarity, score_cutoff=0.5, limit=3
+    )
+    return [near for near, _, _ in found]

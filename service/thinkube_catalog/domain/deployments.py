@@ -130,16 +130,53 @@ class Event:
     details: Mapping[str, object] = field(default_factory=dict)
     cursor: int = 0
 
+    @property
+    def identity(self) -> tuple[str, str, int, EventKind]:
+        """What an event of a run is stored once for, unless it is progress."""
+        return (self.run, self.step, self.attempt, self.kind)
+
+
+def next_attempt(run: Run) -> Run:
+    """Return the run queued for its next attempt, or the same run if there is nothing to repeat."""
+    if run.state not in {RunState.FAILED, RunState.CANCELLED}:
+        return run
+    return replace(
+        run,
+        state=RunState.QUEUED,
+        attempt=run.attempt + 1,
+        ended_at=None,
+        problems=(),
+        cancel_requested=False,
+    )
+
+
+def continues(stored: Run, run: Run) -> bool:
+    """Say whether `run` may take the place of the stored record: same attempt, not yet ended."""
+    return stored.attempt == run.attempt and not stored.state.ended
+
 
 class Deployments(Protocol):
-    """The records. Each method is one transaction."""
+    """The records. Each method is one transaction; events stored with a record stand or fall with it.
+
+    Cursors grow in the order in which transactions become visible: a reader who has seen a cursor
+    never finds a smaller one later.
+    """
 
     def begin(self, run: Run, deployment: Deployment | None = None) -> Run:
-        """Record a run as queued, with its new deployment where it makes one, and return it.
+        """Record a run as queued, with the deployment that it makes or replaces, and return it.
 
+        A deployment whose id is known replaces that record; with a new id its name must be free.
         The same `key` for the same deployment name returns the earlier run and records nothing.
         Raises DeploymentTakenError if a new deployment's name is in use, DeploymentBusyError if
         another run of the deployment has not ended.
+        """
+        ...
+
+    def begin_again(self, run_id: str) -> Run:
+        """Record a failed or cancelled run as queued, with its next attempt, and return it.
+
+        A run that has not ended, or that succeeded, is returned as it is. Raises
+        RunNotFoundError, or DeploymentBusyError as `begin` does.
         """
         ...
 
@@ -151,8 +188,14 @@ class Deployments(Protocol):
         """Return deployments that are not removed, by name, after a name."""
         ...
 
-    def save(self, deployment: Deployment) -> Deployment:
-        """Replace the record of the same id."""
+    def save(
+        self, deployment: Deployment, *events: Event, seen: datetime | None = None
+    ) -> Deployment:
+        """Replace the record of the same id, store the events with it, and return the record.
+
+        With `seen`, does nothing and returns the stored record if that one's `changed_at` is
+        another. Raises DeploymentNotFoundError if there is no record of that id.
+        """
         ...
 
     def run(self, run_id: str) -> Run:
@@ -167,20 +210,28 @@ class Deployments(Protocol):
         """Return every run that has not ended, oldest first."""
         ...
 
-    def save_run(self, run: Run) -> Run:
-        """Replace the record of the same id."""
+    def save_run(self, run: Run, *events: Event) -> Run:
+        """Replace the record of the same id, store the events with it, and return the record.
+
+        A wish to cancel, once recorded, stays for that attempt. Does nothing and returns the
+        stored run if that one has ended or is at a later attempt: only `begin_again` revives.
+        """
         ...
 
     def append(self, event: Event) -> Event:
         """Store an event and return it with its cursor.
 
         Storing the same (run, step, attempt, kind) again returns the stored one, unless it is
-        progress.
+        progress or belongs to no run.
         """
         ...
 
     def events(self, deployment: str, after: int = 0, limit: int = 500) -> Sequence[Event]:
         """Return events of the deployment of that name after a cursor, in order."""
+        ...
+
+    def ledger(self, run_id: str) -> Sequence[Event]:
+        """Return every event of one run, in order."""
         ...
 
 

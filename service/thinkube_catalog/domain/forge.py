@@ -5,13 +5,25 @@ Each promise below is kept by `tests/contracts/test_forge.py`, for every forge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Protocol
 
-from thinkube_catalog.domain.errors import ConflictError, NotFoundError, UnavailableError
+from thinkube_catalog.domain.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    Problem,
+    UnavailableError,
+)
 from thinkube_catalog.domain.rendering import FileTree
+
+_REPOSITORY_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_TAG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9+-])?")
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,12 @@ class Forge(Protocol):
     ) -> Commit:
         """Make the default branch hold exactly these files, in one commit on top of what is there.
 
-        Publishing what is already there returns the commit that holds it. With `tag`, also
-        makes that tag, once: raises TagMovedError if it exists with other content. Safe to repeat.
+        What others pushed in the meantime stays in the history below the new commit. Publishing
+        what is already there returns the commit that holds it. Repeating a publication (same
+        files, message and signature) that others have pushed on top of returns its commit and
+        leaves their work alone, unless this signature has published something else since. With
+        `tag`, also makes that tag, once: raises TagMovedError if it exists with other content.
+        Raises InvalidError for names that Git or a checkout would not take.
         """
         ...
 
@@ -75,7 +91,10 @@ class Forge(Protocol):
         ...
 
     def files(self, repository: Repository, commit: str) -> FileTree:
-        """Return the files of a commit. Raises CommitNotFoundError."""
+        """Return the files of a commit, given by its full id. Raises CommitNotFoundError.
+
+        Raises InvalidError for what a FileTree cannot hold: submodules, names that are no UTF-8.
+        """
         ...
 
     def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
@@ -123,3 +142,69 @@ class CommitNotFoundError(NotFoundError):
 class ForgeUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge did not answer: {reason}")
+
+
+def check_repository(repository: Repository) -> None:
+    """Raise InvalidError unless owner and name are usable in a path, a URL and every forge."""
+    check = {"owner": repository.owner, "name": repository.name}
+    problems = [
+        Problem(
+            f"{part!r} is not a usable {field} of a repository",
+            field=field,
+            mend="use letters, digits, single dots, - and _; begin and end with a letter or digit",
+        )
+        for field, part in check.items()
+        if not _is_plain(part, _REPOSITORY_PART) or part.endswith((".git", ".wiki"))
+    ]
+    if problems:
+        raise InvalidError("the repository cannot be named so:", problems)
+
+
+def check_publication(files: FileTree, tag: str = "") -> None:
+    """Raise InvalidError, which lists every path and the tag that Git could not take."""
+    problems = [
+        Problem(reason, file=_printable(path))
+        for path in files
+        if (reason := _path_fault(path)) is not None
+    ]
+    problems += [
+        Problem("is a file and a folder at once", file=_printable(path))
+        for path in _files_that_are_folders(files)
+    ]
+    if tag and not _is_plain(tag, _TAG):
+        problems.append(Problem(f"{tag!r} is not a usable tag", field="tag", mend="as in v1.2.0"))
+    if problems:
+        raise InvalidError("these files cannot be published:", problems)
+
+
+def _is_plain(text: str, pattern: re.Pattern[str]) -> bool:
+    return bool(pattern.fullmatch(text)) and ".." not in text and not text.endswith(".lock")
+
+
+def _path_fault(path: str) -> str | None:
+    parts = path.split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        return "is not a relative path inside the tree"
+    if any(_is_git_folder(part) for part in parts):
+        return "would lie in Git's own folder"
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
+        return "has control characters or undecodable bytes in its name"
+    if any(len(part.encode()) > 255 for part in parts) or len(path.encode()) > 4000:  # noqa: PLR2004 - limits of Linux file systems (NAME_MAX, PATH_MAX)
+        return "has too long a name"
+    return None
+
+
+def _is_git_folder(part: str) -> bool:
+    """Say whether some file system takes the name for `.git` (Windows and macOS fold more)."""
+    visible = "".join(c for c in part if unicodedata.category(c) != "Cf")
+    folded = unicodedata.normalize("NFKC", visible).casefold().rstrip(". ")
+    return folded.split(":")[0] in {".git", "git~1"}
+
+
+def _files_that_are_folders(files: Iterable[str]) -> list[str]:
+    folders = {str(folder) for path in files for folder in PurePosixPath(path).parents}
+    return [path for path in files if path in folders]
+
+
+def _printable(path: str) -> str:
+    return path.encode("unicode_escape").decode()

@@ -31,6 +31,8 @@ _MEANINGS = {
     "invalid Unicode character": ("an escape names a character that does not exist", ""),
 }
 
+_UNCLOSED = ("found unexpected end of stream", "did not find expected ',' or")
+
 
 def explain(error: yaml.YAMLError | UnicodeEncodeError, text: str, file: str) -> Problem:
     """Turn a parser's error into a Problem with its line and a way to mend it."""
@@ -41,6 +43,8 @@ def explain(error: yaml.YAMLError | UnicodeEncodeError, text: str, file: str) ->
     if mark is None:
         return _unreadable(error, text, file)
     said = str(getattr(error, "problem", "") or "")
+    if any(unclosed in said for unclosed in _UNCLOSED):
+        mark = getattr(error, "context_mark", None) or mark  # where it was opened
     line_text = _line_of(text, mark.line)
     message, mend = _meaning(said, line_text)
     return Problem(message, file, min(mark.line, text.count("\n")) + 1, mend=mend)

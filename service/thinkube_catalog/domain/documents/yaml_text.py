@@ -301,7 +301,7 @@ class _Builder:
             return
         frame.key = event.value
         path = frame.child
-        if path in self.lines:
+        if event.value in frame.value:
             message = f"the key {shown(event.value)} occurs twice"
             place = f"it stands in line {self.lines[path]} already; keep one of them"
             self.problems.append(Problem(message, self.file, _line(event), dotted(path), place))

@@ -1,0 +1,272 @@
+"""A forge in a folder: bare repositories `<root>/<owner>/<name>.git` that people clone by path.
+
+A repository is made aside and renamed in, a publication stores its objects first and moves the
+branch last: killed anywhere, there is nothing or the whole. The history of a branch cannot be
+rewritten by a push (`receive.denyNonFastForwards`): roll-out and rollback stand on it.
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pygit2
+
+from thinkube_catalog.adapters.git.objects import (
+    create_commit,
+    find_commit,
+    first_parents,
+    normal_message,
+    open_repository,
+    peel,
+    read_tree,
+    to_commit,
+    to_git,
+    write_tree,
+)
+from thinkube_catalog.adapters.git.references import (
+    ReferenceLockedError,
+    has_abandoned,
+    move_reference,
+    read_reference,
+    release_abandoned,
+)
+from thinkube_catalog.adapters.locks import LockTimeoutError, holding
+from thinkube_catalog.domain.forge import (
+    Commit,
+    CommitNotFoundError,
+    ForgeUnavailableError,
+    Repository,
+    RepositoryNotFoundError,
+    RepositoryTakenError,
+    Signature,
+    TagMovedError,
+    check_publication,
+    check_repository,
+)
+from thinkube_catalog.domain.rendering import FileTree
+
+_MAIN = "refs/heads/main"
+_LOST_RACES = 100
+_MARKER = "catalog-marker"
+_PUBLISHING = "publishing.lock"
+_CONFIG = """\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+\thooksPath = /dev/null
+[receive]
+\tdenyNonFastForwards = true
+\tdenyDeletes = true
+\tfsckObjects = true
+"""
+
+
+class LocalForge:
+    """Repositories below one folder, safe between processes and beside `git push`."""
+
+    def __init__(self, root: Path, lock_seconds: float = 30.0) -> None:
+        self._root = root
+        self._lock_seconds = lock_seconds
+
+    def ensure_repository(self, repository: Repository, marker: str) -> str:
+        path = self._path(repository)
+        if not path.exists():
+            self._root.mkdir(parents=True, exist_ok=True)
+            with self._locked(self._root / ".lock"):
+                if not path.exists():
+                    self._make(path, marker)
+        if _marker(path) != marker:
+            raise RepositoryTakenError(repository)
+        return str(path)
+
+    def publish(
+        self,
+        repository: Repository,
+        files: FileTree,
+        message: str,
+        signature: Signature,
+        tag: str = "",
+    ) -> Commit:
+        check_publication(files, tag)
+        path = self._existing(repository)
+        with self._publishing(repository, path):
+            git = open_repository(path)
+            tree = write_tree(git, files)
+            self._refuse_to_move(repository, git, tag, tree)
+            commit = self._advance(path, git, tree, message, signature)
+            if tag and peel(git, f"refs/tags/{tag}") is None:
+                move_reference(path, f"refs/tags/{tag}", None, str(commit.id))
+            return to_commit(commit)
+
+    def head(self, repository: Repository) -> Commit | None:
+        path = self._existing(repository)
+        if has_abandoned(path):
+            _mend(path)
+        try:
+            commit = read_reference(path, _MAIN)
+        except ValueError as error:
+            raise ForgeUnavailableError(str(error)) from error
+        return None if commit is None else _commit(path, commit)
+
+    def files(self, repository: Repository, commit: str) -> FileTree:
+        git = open_repository(self._existing(repository))
+        found = find_commit(git, commit)
+        if found is None:
+            raise CommitNotFoundError(repository, commit)
+        return read_tree(found.tree)
+
+    def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
+        path = self._existing(repository)
+        start = read_reference(path, _MAIN)
+        if start is None:
+            return []
+        commits = first_parents(open_repository(path), pygit2.Oid(hex=start))
+        return [to_commit(commit) for commit in islice(commits, limit)]
+
+    def remove_repository(self, repository: Repository, marker: str) -> None:
+        path = self._path(repository)
+        if not path.exists():
+            return
+        if _marker(path) != marker:
+            raise RepositoryTakenError(repository)
+        with self._locked(self._root / ".lock"), self._publishing(repository, path):
+            aside = self._aside()
+            path.rename(aside)
+            shutil.rmtree(aside)
+
+    def _path(self, repository: Repository) -> Path:
+        check_repository(repository)
+        return self._root / repository.owner / f"{repository.name}.git"
+
+    def _existing(self, repository: Repository) -> Path:
+        path = self._path(repository)
+        if not path.exists():
+            raise RepositoryNotFoundError(repository)
+        return path
+
+    def _make(self, path: Path, marker: str) -> None:
+        aside = self._aside()
+        for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "staged"):
+            (aside / folder).mkdir(parents=True)
+        (aside / "HEAD").write_text(f"ref: {_MAIN}\n")
+        (aside / "config").write_text(_CONFIG)
+        (aside / _MARKER).write_text(marker)
+        path.parent.mkdir(exist_ok=True)
+        aside.rename(path)
+
+    def _aside(self) -> Path:
+        """Return a new place for something half made; empties it of what killed processes left."""
+        aside = self._root / ".aside"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        return aside / uuid.uuid4().hex
+
+    @contextmanager
+    def _publishing(self, repository: Repository, path: Path) -> Iterator[None]:
+        try:
+            with self._locked(path / _PUBLISHING):
+                release_abandoned(path)
+                yield
+        except FileNotFoundError as error:
+            if path.exists():
+                raise
+            raise RepositoryNotFoundError(repository) from error
+        except ReferenceLockedError as error:
+            raise ForgeUnavailableError(
+                f"a push to {repository} is not finished, or was broken off: {error}",
+            ) from error
+
+    @contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        try:
+            with holding(path, self._lock_seconds):
+                yield
+        except LockTimeoutError as error:
+            raise ForgeUnavailableError(
+                f"another process has held {error} for {self._lock_seconds:g} s",
+            ) from error
+
+    @staticmethod
+    def _refuse_to_move(
+        repository: Repository,
+        git: pygit2.Repository,
+        tag: str,
+        tree: pygit2.Oid,
+    ) -> None:
+        there = peel(git, f"refs/tags/{tag}") if tag else None
+        if there is not None:
+            tagged = find_commit(git, there)
+            if tagged is None or tagged.tree_id != tree:
+                raise TagMovedError(repository, tag)
+
+    @staticmethod
+    def _advance(
+        path: Path,
+        git: pygit2.Repository,
+        tree: pygit2.Oid,
+        message: str,
+        signature: Signature,
+    ) -> pygit2.Commit:
+        """Commit on top of what is there, and again on top of that when a push was quicker."""
+        for _ in range(_LOST_RACES):
+            head = read_reference(path, _MAIN)
+            there = _published_already(git, head, tree, message, signature)
+            if there is not None:
+                return there
+            parents = [] if head is None else [pygit2.Oid(hex=head)]
+            commit = create_commit(git, tree, parents, message, signature)
+            if move_reference(path, _MAIN, head, str(commit.id)):
+                return commit
+        raise ForgeUnavailableError(f"others push to {path} without a pause")
+
+
+def _published_already(
+    git: pygit2.Repository,
+    head: str | None,
+    tree: pygit2.Oid,
+    message: str,
+    signature: Signature,
+) -> pygit2.Commit | None:
+    """Find the head if it holds the tree, or this very publication below what others pushed."""
+    if head is None:
+        return None
+    by = to_git(signature)
+    for place, commit in enumerate(first_parents(git, pygit2.Oid(hex=head))):
+        if place == 0 and commit.tree_id == tree:
+            return commit
+        if (commit.author.raw_name, commit.author.raw_email) == (by.raw_name, by.raw_email):
+            same_time = commit.author.time == by.time
+            same_message = commit.raw_message == normal_message(message).encode()
+            return commit if commit.tree_id == tree and same_time and same_message else None
+    return None
+
+
+def _mend(path: Path) -> None:
+    """Free the branch for pushes when whoever published has been killed; else do nothing."""
+    try:
+        with holding(path / _PUBLISHING, 0):
+            release_abandoned(path)
+    except LockTimeoutError:
+        return
+
+
+def _marker(path: Path) -> str | None:
+    try:
+        return (path / _MARKER).read_text()
+    except FileNotFoundError:
+        return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _commit(path: Path, commit: str) -> Commit:
+    found = find_commit(open_repository(path), commit)
+    if found is None:
+        raise ForgeUnavailableError(f"{path} has lost its commit {commit}")
+    return to_commit(found)

@@ -1,0 +1,123 @@
+"""A forge in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+
+from thinkube_catalog.domain.forge import (
+    Commit,
+    CommitNotFoundError,
+    Repository,
+    RepositoryNotFoundError,
+    RepositoryTakenError,
+    Signature,
+    TagMovedError,
+    check_publication,
+    check_repository,
+)
+from thinkube_catalog.domain.rendering import FileTree
+
+
+@dataclass
+class _Stored:
+    marker: str
+    history: list[tuple[Commit, Signature]] = field(default_factory=list)  # oldest first
+    trees: dict[str, FileTree] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class MemoryForge:
+    """Keeps repositories as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._repositories: dict[Repository, _Stored] = {}
+        self._lock = threading.RLock()
+
+    def ensure_repository(self, repository: Repository, marker: str) -> str:
+        check_repository(repository)
+        with self._lock:
+            stored = self._repositories.setdefault(repository, _Stored(marker))
+            if stored.marker != marker:
+                raise RepositoryTakenError(repository)
+        return f"memory://{repository}.git"
+
+    def publish(
+        self,
+        repository: Repository,
+        files: FileTree,
+        message: str,
+        signature: Signature,
+        tag: str = "",
+    ) -> Commit:
+        check_publication(files, tag)
+        with self._lock:
+            stored = self._existing(repository)
+            if tag in stored.tags and stored.trees[stored.tags[tag]] != files:
+                raise TagMovedError(repository, tag)
+            commit = _published_already(stored, files, message, signature)
+            if commit is None:
+                commit = _append(stored, files, message, signature)
+            if tag:
+                stored.tags.setdefault(tag, commit.id)
+            return commit
+
+    def head(self, repository: Repository) -> Commit | None:
+        with self._lock:
+            history = self._existing(repository).history
+            return history[-1][0] if history else None
+
+    def files(self, repository: Repository, commit: str) -> FileTree:
+        with self._lock:
+            trees = self._existing(repository).trees
+            if commit not in trees:
+                raise CommitNotFoundError(repository, commit)
+            return trees[commit]
+
+    def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
+        with self._lock:
+            stored = self._existing(repository)
+            return [commit for commit, _ in reversed(stored.history)][:limit]
+
+    def remove_repository(self, repository: Repository, marker: str) -> None:
+        check_repository(repository)
+        with self._lock:
+            stored = self._repositories.get(repository)
+            if stored is not None and stored.marker != marker:
+                raise RepositoryTakenError(repository)
+            self._repositories.pop(repository, None)
+
+    def _existing(self, repository: Repository) -> _Stored:
+        check_repository(repository)
+        if repository not in self._repositories:
+            raise RepositoryNotFoundError(repository)
+        return self._repositories[repository]
+
+
+def _published_already(
+    stored: _Stored,
+    files: FileTree,
+    message: str,
+    signature: Signature,
+) -> Commit | None:
+    if stored.history and stored.trees[stored.history[-1][0].id] == files:
+        return stored.history[-1][0]
+    for commit, by in reversed(stored.history):
+        if (by.name, by.email) == (signature.name, signature.email):
+            same = by == signature and commit.message == message.strip()
+            return commit if same and stored.trees[commit.id] == files else None
+    return None
+
+
+def _append(stored: _Stored, files: FileTree, message: str, signature: Signature) -> Commit:
+    at = signature.at.astimezone(UTC).replace(microsecond=0)
+    parent = stored.history[-1][0].id if stored.history else ""
+    parts = (files.digest(), parent, message, signature.name, signature.email, at.isoformat())
+    made = hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
+    commit = Commit(made, message.strip(), signature.name, at)
+    stored.history.append((commit, signature))
+    stored.trees[made] = files
+    return commit

@@ -1,0 +1,318 @@
+"""Deploy: from a template and raw answers to a healthy, registered application."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import cast
+from uuid import uuid4
+
+from thinkube_catalog.domain.bindings import Bindings, resolve
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    DeploymentNotFoundError,
+    Run,
+    RunKind,
+    State,
+)
+from thinkube_catalog.domain.descriptor import Descriptor, Variable
+from thinkube_catalog.domain.environment import ApplicationContext
+from thinkube_catalog.domain.errors import ConflictError, InvalidError, Problem
+from thinkube_catalog.domain.naming import name_problems
+from thinkube_catalog.domain.questions import Answers, Form
+from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.domain.secrets import SecretValue
+from thinkube_catalog.operations import providers, secret_delivery
+from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.prospect import Prospect, descriptor_of, project, survey
+from thinkube_catalog.operations.rollout import (
+    HEALTHY,
+    HEALTHY_WITHIN,
+    HEALTHY_WITHIN_ON_GPU,
+    REGISTER,
+    SYNC,
+    message_of,
+    published_by,
+    repository_of,
+    signature_of,
+)
+from thinkube_catalog.operations.steps import (
+    Done,
+    Failed,
+    Outcome,
+    Step,
+    deployment_of,
+    findings,
+)
+
+STANDARD_ANSWERS = ("project_name", "project_description", "author_name", "author_email")
+
+
+@dataclass(frozen=True)
+class DeploymentRequest:
+    """What a person asks for. `secrets` maps environment names to values or to stored keys.
+
+    `key` is the caller's idempotency key; `by` signs the commit; `healthy_within` is in seconds,
+    None leaves it to the template.
+    """
+
+    template: str
+    name: str
+    answers: Mapping[str, object] = field(default_factory=dict)
+    ref: str = ""
+    secrets: Mapping[str, SecretValue | str] = field(default_factory=dict)
+    key: str = ""
+    by: str = ""
+    healthy_within: float | None = None
+
+
+class RequestInvalidError(InvalidError):
+    def __init__(self, name: str, problems: Iterable[Problem]) -> None:
+        super().__init__(f"{name or 'this'} cannot be deployed as asked", problems)
+
+
+class KeyReusedError(ConflictError):
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} was used for another request; use a new key for each",
+        )
+
+
+def request(platform: Platform, asked: DeploymentRequest) -> Run:
+    """Check everything, record the deployment and start to make it.
+
+    The same key for the same name returns the earlier run. Raises RequestInvalidError with every
+    problem, KeyReusedError, DeploymentTakenError, DeploymentBusyError, or what finding the
+    template raises.
+    """
+    if earlier := _earlier(platform, asked):
+        return earlier
+    found = survey(platform, asked.template, _raw(asked), asked.ref)
+    problems, descriptor = _examine(platform, asked, found)
+    if problems:
+        raise RequestInvalidError(asked.name, problems)
+    deployment = _deployment(platform, asked, found)
+    run = _run(platform, asked, deployment, descriptor)
+    return _begin(platform, asked, run, deployment)
+
+
+def context_of(platform: Platform, deployment: Deployment, bound: Bindings) -> ApplicationContext:
+    """Return what the deployment's objects and environment are made from."""
+    answers = deployment.answers
+    return ApplicationContext(
+        name=deployment.name,
+        title=str(answers.get("project_description") or deployment.name),
+        template=deployment.template,
+        release=deployment.release,
+        parameters={name: answers[name] for name in answers if name not in STANDARD_ANSWERS},
+        bindings=bound.variables,
+        secrets=tuple(sorted({*deployment.secrets, *bound.secrets})),
+        conventions=platform.conventions,
+    )
+
+
+def check(platform: Platform, run: Run) -> Outcome:
+    """Put given secrets in their place and find what the project depends on."""
+    secret_delivery.adopt(platform, run, _staged(run))
+    deployment = deployment_of(platform, run)
+    tree = project(
+        platform, context_of(platform, deployment, Bindings()), Answers(deployment.answers)
+    )
+    descriptor = descriptor_of(tree, deployment.name)
+    bound = resolve(descriptor, providers.available(platform, besides=deployment.name))
+    secrets = {**bound.secrets, **deployment.secrets}
+    deployment = deployment.changed(platform.now(), secrets=secrets)
+    problems = (*bound.problems, *secret_delivery.missing(platform, deployment))
+    if problems:
+        return Failed(problems)
+    platform.deployments.save(deployment)
+    variables = [[each.name, each.value] for each in bound.variables]
+    return Done(_found(bound), {"bindings": variables})
+
+
+def render(platform: Platform, run: Run) -> Outcome:
+    """Render the project once, so that a template's fault shows before anything is made."""
+    tree = _project(platform, run)
+    return Done(f"{len(tree)} files", {"files": len(tree), "digest": tree.digest()})
+
+
+def publish(platform: Platform, run: Run) -> Outcome:
+    """Commit the project to the deployment's own repository."""
+    deployment = deployment_of(platform, run)
+    repository = repository_of(platform, deployment.name)
+    clone_url = platform.forge.ensure_repository(repository, deployment.id)
+    commit = published_by(platform.forge, repository, run)
+    if commit is None:
+        commit = platform.forge.publish(
+            repository,
+            _project(platform, run),
+            message_of(run, _subject(deployment)),
+            signature_of(run),
+        )
+    changed = deployment.changed(platform.now(), repository=str(repository), commit=commit.id)
+    platform.deployments.save(replace(changed, clone_url=clone_url))
+    details = {"commit": commit.id, "repository": str(repository), "clone_url": clone_url}
+    return Done(f"commit {commit.id[:12]} in {repository}", details)
+
+
+STEPS = (
+    Step("check", "Check secrets and dependencies", check),
+    Step("render", "Render the project", render),
+    Step("publish", "Publish it to its repository", publish),
+    REGISTER,
+    SYNC,
+    HEALTHY,
+)
+
+
+def _earlier(platform: Platform, asked: DeploymentRequest) -> Run | None:
+    if not asked.key:
+        return None
+    runs = platform.deployments.runs(asked.name)
+    earlier = next((run for run in runs if run.key == asked.key), None)
+    return None if earlier is None else _same(earlier, asked)
+
+
+def _same(earlier: Run, asked: DeploymentRequest) -> Run:
+    if earlier.input.get("request") != _digest(asked):
+        raise KeyReusedError(asked.key)
+    return earlier
+
+
+def _digest(asked: DeploymentRequest) -> str:
+    parts = [asked.template, asked.ref, dict(asked.answers), sorted(asked.secrets)]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _raw(asked: DeploymentRequest) -> dict[str, object]:
+    return {**asked.answers, "project_name": asked.name}
+
+
+def _examine(
+    platform: Platform, asked: DeploymentRequest, found: Prospect
+) -> tuple[list[Problem], Descriptor]:
+    named = name_problems(asked.name, field="name")
+    formed = [each for each in found.form.problems if not named or each.field != "project_name"]
+    declared = found.manifest.secrets if found.manifest else None
+    given = secret_delivery.problems(platform, asked.name, declared, asked.secrets)
+    problems = [*named, *formed, *_secret_answers(found.form), *given]
+    if named or formed:
+        return problems, Descriptor()
+    descriptor = descriptor_of(_draft(platform, asked, found), asked.name)
+    offered = providers.available(platform, besides=asked.name)
+    return [*problems, *resolve(descriptor, offered).problems], descriptor
+
+
+def _draft(platform: Platform, asked: DeploymentRequest, found: Prospect) -> FileTree:
+    deployment = _deployment(platform, asked, found)
+    context = context_of(platform, deployment, Bindings())
+    return project(platform, context, Answers(deployment.answers))
+
+
+def _secret_answers(form: Form) -> list[Problem]:
+    # Answers are committed with the project, so a secret must not be one.
+    return [
+        Problem(
+            f"{question.name} is a secret, and answers are committed to Git",
+            field=question.name,
+            mend="leave it empty and have the template declare it under `secrets`",
+        )
+        for question in form.questions
+        if question.secret and question.answered and question.value
+    ]
+
+
+def _deployment(platform: Platform, asked: DeploymentRequest, found: Prospect) -> Deployment:
+    now = platform.now()
+    declared = found.manifest.secrets if found.manifest else ()
+    fresh = Deployment(
+        id=uuid4().hex,
+        name=asked.name,
+        template=found.template,
+        release=found.release,
+        answers=dict(found.form.answers()),
+        created_at=now,
+        changed_at=now,
+        secrets=secret_delivery.chosen_keys(platform, asked.name, declared, asked.secrets),
+    )
+    try:
+        existing = platform.deployments.get(asked.name)
+    except DeploymentNotFoundError:
+        return fresh
+    return _in_place_of(existing, fresh)
+
+
+def _in_place_of(existing: Deployment, fresh: Deployment) -> Deployment:
+    """Return the new attempt at a deployment that never was healthy; its repository is kept."""
+    if existing.state is not State.FAILED or existing.healthy_commit:
+        return fresh  # whose name is taken, as recording it will say
+    return replace(
+        fresh,
+        id=existing.id,
+        created_at=existing.created_at,
+        repository=existing.repository,
+        clone_url=existing.clone_url,
+        commit=existing.commit,
+    )
+
+
+def _run(
+    platform: Platform, asked: DeploymentRequest, deployment: Deployment, descriptor: Descriptor
+) -> Run:
+    on_gpu = any(container.gpu for container in descriptor.containers)
+    staged = [name for name, each in asked.secrets.items() if isinstance(each, SecretValue)]
+    return Run(
+        id=uuid4().hex,
+        deployment_id=deployment.id,
+        deployment=deployment.name,
+        kind=RunKind.DEPLOY,
+        created_at=platform.now(),
+        key=asked.key,
+        input={
+            "request": _digest(asked),
+            "by": asked.by,
+            "staged": staged,
+            "healthy_within": asked.healthy_within
+            or (HEALTHY_WITHIN_ON_GPU if on_gpu else HEALTHY_WITHIN),
+        },
+    )
+
+
+def _begin(platform: Platform, asked: DeploymentRequest, run: Run, deployment: Deployment) -> Run:
+    staged = secret_delivery.stage(platform, run, asked.secrets)
+    try:
+        begun = platform.deployments.begin(run, deployment)
+    except ConflictError:
+        secret_delivery.unstage(platform, run, staged)
+        raise
+    if begun.id != run.id:
+        secret_delivery.unstage(platform, run, staged)
+        return _same(begun, asked)
+    platform.runs.start(begun)
+    return begun
+
+
+def _staged(run: Run) -> list[str]:
+    staged = run.input.get("staged")
+    return [str(name) for name in staged] if isinstance(staged, list | tuple) else []
+
+
+def _found(bound: Bindings) -> str:
+    names = ", ".join(variable.name for variable in bound.variables)
+    return f"found {names}" if names else "nothing is missing"
+
+
+def _project(platform: Platform, run: Run) -> FileTree:
+    deployment = deployment_of(platform, run)
+    pairs = cast("list[list[str]]", findings(platform, run, "check").get("bindings", []))
+    variables = tuple(Variable(name, value=value) for name, value in pairs)
+    context = context_of(platform, deployment, Bindings(variables))
+    return project(platform, context, Answers(deployment.answers))
+
+
+def _subject(deployment: Deployment) -> str:
+    version = deployment.release.version or deployment.release.commit[:12]
+    return f"Render {deployment.template} {version}".rstrip()

@@ -1,0 +1,170 @@
+"""Watch: how deployments are between runs, and what happens to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    DeploymentNotFoundError,
+    Event,
+    EventKind,
+    Run,
+    State,
+)
+from thinkube_catalog.domain.errors import Problem, UnavailableError
+from thinkube_catalog.domain.gitops import (
+    ApplicationNotFoundError,
+    ApplicationStatus,
+    Health,
+)
+from thinkube_catalog.operations import secret_delivery
+from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.providers import living
+from thinkube_catalog.operations.rollout import describe, problem_of
+
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A deployment, what the engine says of it now (None when it knows nothing), its last run."""
+
+    deployment: Deployment
+    application: ApplicationStatus | None
+    run: Run | None
+
+
+def look(platform: Platform, name: str) -> Seen:
+    """See how a deployment is. Raises DeploymentNotFoundError, EngineUnavailableError."""
+    deployment = platform.deployments.get(name)
+    runs = platform.deployments.runs(name, limit=1)
+    try:
+        application = platform.engine.status(name)
+    except ApplicationNotFoundError:
+        application = None
+    own = [run for run in runs if run.deployment_id == deployment.id]
+    return Seen(deployment, application, own[0] if own else None)
+
+
+def follow(
+    platform: Platform, name: str, after: int = 0, wait_seconds: float = 0.0
+) -> Sequence[Event]:
+    """Return events after a cursor, waiting for the first of them at most so long.
+
+    Works through a removal. Raises DeploymentNotFoundError if nothing of that name ever was.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while not (events := platform.deployments.events(name, after)):
+        if not platform.deployments.runs(name, limit=1):
+            raise DeploymentNotFoundError(name)
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    return events
+
+
+def observe(platform: Platform) -> int:
+    """Look once at every deployment that no run owns; record what changed, return how many did.
+
+    What was seen last stands in the deployment's record and changes together with its event, so
+    nothing is told twice or missed, however often the service is restarted.
+    """
+    owned = {run.deployment_id for run in platform.deployments.unfinished()}
+    changed = 0
+    for deployment in living(platform):
+        if deployment.id not in owned and deployment.commit:
+            changed += _observe(platform, deployment)
+    return changed
+
+
+def _observe(platform: Platform, before: Deployment) -> bool:
+    try:
+        status = platform.engine.status(before.name)
+    except ApplicationNotFoundError:
+        status = ApplicationStatus(
+            before.name, Health.MISSING, message="the engine does not know it any more"
+        )
+    except UnavailableError:
+        return False  # the engine's trouble says nothing about the application's
+    after, kind = _seen(before, status)
+    if kind is None:
+        if after != before:
+            platform.deployments.save(_stamped(platform, after, before), seen=before.changed_at)
+        return False
+    troubled = after.state in {State.DEGRADED, State.FAILED}
+    problems = _problems(platform, before, status) if troubled else ()
+    stamped = replace(_stamped(platform, after, before), problems=problems)
+    event = _event(stamped, before, kind, status, problems)
+    saved = platform.deployments.save(stamped, event, seen=before.changed_at)
+    return saved == stamped
+
+
+def _seen(before: Deployment, status: ApplicationStatus) -> tuple[Deployment, EventKind | None]:
+    """Return the record that fits the status, and the one event that tells of the change.
+
+    A pass tells one thing; what else changed is told by the next.
+    """
+    if status.wanted and status.wanted != before.commit:
+        started = replace(before, commit=status.wanted, state=State.DEPLOYING, problems=())
+        return started, EventKind.ROLLOUT_STARTED
+    current = replace(before, url=status.url or before.url)
+    if status.healthy_for(before.commit):
+        return _well(current)
+    if before.commit == before.healthy_commit:
+        return _unwell(current, status)
+    if status.failed and before.state not in {State.DEGRADED, State.FAILED}:
+        state = State.DEGRADED if before.healthy_commit else State.FAILED
+        return replace(current, state=state), EventKind.ROLLOUT_FAILED
+    return current, None
+
+
+def _well(current: Deployment) -> tuple[Deployment, EventKind | None]:
+    well = replace(current, state=State.HEALTHY, healthy_commit=current.commit, problems=())
+    if current.healthy_commit != current.commit:
+        return well, EventKind.ROLLOUT_SUCCEEDED
+    return well, EventKind.HEALTH_CHANGED if current.state is not State.HEALTHY else None
+
+
+def _unwell(current: Deployment, status: ApplicationStatus) -> tuple[Deployment, EventKind | None]:
+    if current.state is not State.HEALTHY or status.health in {Health.HEALTHY, Health.UNKNOWN}:
+        return current, None
+    return replace(current, state=State.DEGRADED), EventKind.HEALTH_CHANGED
+
+
+def _problems(
+    platform: Platform, deployment: Deployment, status: ApplicationStatus
+) -> tuple[Problem, ...]:
+    named = [problem_of(cause) for cause in status.causes] or [Problem(describe(status))]
+    keys = tuple(deployment.secrets.values())
+    return tuple(
+        replace(each, message=secret_delivery.hide(platform, keys, each.message)) for each in named
+    )
+
+
+def _stamped(platform: Platform, after: Deployment, before: Deployment) -> Deployment:
+    return after.changed(max(platform.now(), before.changed_at))
+
+
+def _event(
+    after: Deployment,
+    before: Deployment,
+    kind: EventKind,
+    status: ApplicationStatus,
+    problems: tuple[Problem, ...],
+) -> Event:
+    message = {
+        EventKind.ROLLOUT_STARTED: f"bringing up {after.commit[:12]}",
+        EventKind.ROLLOUT_SUCCEEDED: f"{after.commit[:12]} is healthy",
+        EventKind.HEALTH_CHANGED: f"{before.state} -> {after.state}",
+    }.get(kind, f"{after.commit[:12]} failed")
+    because = "; ".join(problem.message for problem in problems)
+    return Event(
+        deployment=after.name,
+        kind=kind,
+        at=after.changed_at,
+        message=f"{message}: {because}" if because else message,
+        details={"commit": after.commit, "health": str(status.health), "state": str(after.state)},
+    )
