@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,13 @@ from thinkube_catalog.domain.descriptor import Container, Dependency, Descriptor
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.manifest import SecretDeclaration, TemplateManifest
 from thinkube_catalog.domain.search import Spans, highlights
+from thinkube_catalog.operations.commands import commands
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.template_files import TemplateFiles, read_template
 
 DEFAULT_LIMIT = 50
 
 _FOLDER = re.compile(r"[/~]|\.{1,2}(/|$)")
-_EXAMPLE_PROJECT = "my-app"
 
 
 @dataclass(frozen=True)
@@ -183,16 +182,6 @@ def describe(platform: Platform, name_or_location: str, ref: str = "") -> Templa
     release = platform.sources.resolve(Source(entry.location, ref))
     files = read_template(platform.sources.checkout(release), entry)
     return _details(entry, release, tuple(platform.sources.releases(entry.location)), files)
-
-
-def commands(entry: CatalogEntry, release: Release, project: str = _EXAMPLE_PROJECT) -> list[str]:
-    """Return the commands to copy: with plain Copier, and with this program."""
-    listed = entry.name if entry.origin else entry.location
-    ref = f" --vcs-ref {shlex.quote(release.version)}" if release.version else ""
-    return [
-        f"copier copy -x .git{ref} {shlex.quote(release.location)} {project}",
-        f"tkt deploy {shlex.quote(listed)} {project}",
-    ]
 
 
 def _summary(entry: CatalogEntry, query: str) -> TemplateSummary:

@@ -20,7 +20,7 @@ from copier._jinja_ext import UnsetError
 from copier._main import Worker
 from copier._types import MISSING
 from copier._user_data import AnswersMap, Question
-from copier.errors import UserMessageError
+from copier.errors import PathError, UserMessageError
 from jinja2 import StrictUndefined
 
 from thinkube_catalog.adapters.copier.complaints import complaint
@@ -177,7 +177,7 @@ class _Asking:
         try:
             default = _default(question)
         except (ValueError, TypeError, RecursionError) as error:
-            if isinstance(error, UserMessageError):
+            if isinstance(error, PathError):  # no matter of this answer
                 raise
             return shown, complaint(question, type_name, shown, error)
         if default is MISSING:

@@ -17,7 +17,7 @@ from copier._main import Worker
 from copier._settings import SettingsModel
 from copier._template import Template
 
-from thinkube_catalog.adapters.copier.faults import InvalidAnswersError
+from thinkube_catalog.adapters.copier.faults import InvalidAnswersError, fault_of
 from thinkube_catalog.adapters.copier.questionnaire import walk
 
 _NOTHING: Mapping[str, Any] = {}
@@ -43,6 +43,19 @@ class ContainedWorker(Worker):
 
         environment.from_string = from_string  # type: ignore[method-assign,assignment]  # fewer arguments, all that Copier uses
         return environment
+
+    def _render_file(
+        self,
+        src_relpath: Path,
+        dst_relpath: Path,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        try:
+            super()._render_file(src_relpath, dst_relpath, extra_context)
+        except Exception as error:
+            fault = fault_of(error, self.template.local_abspath)
+            fault.file = fault.file or src_relpath.as_posix()
+            raise fault from error
 
     def _ask(self) -> None:
         reply = walk(self, self.catalog_answers, typed=True, describe=False)

@@ -1,0 +1,84 @@
+"""Composition: the one place that says which files a deployment's repository holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from thinkube_catalog.domain.descriptor import (
+    Descriptor,
+    fill_placeholders,
+    parse_descriptor,
+)
+from thinkube_catalog.domain.environment import ApplicationContext, Conventions
+from thinkube_catalog.domain.errors import Problem, RenderError
+from thinkube_catalog.domain.questions import Answers
+from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.domain.standard import STANDARD_NAMES
+from thinkube_catalog.operations.platform import Platform
+
+DESCRIPTOR_FILE = "thinkube.yaml"
+OBJECTS_FOLDER = "k8s/"
+
+ADMIN_USERNAME = "tkadmin"
+"""What Thinkube has always called its administrator."""
+
+
+def compose(
+    platform: Platform,
+    context: ApplicationContext,
+    answers: Answers,
+    images: Mapping[str, str] | None = None,
+) -> FileTree:
+    """Render the project and add the Kubernetes objects that its descriptor means.
+
+    A project without `thinkube.yaml` stays as it is rendered. `images` are those built before.
+    Raises RenderError, AnswersInvalidError, DescriptorInvalidError or ObjectsInvalidError.
+    """
+    tree = platform.renderer.render(context.release, answers, told(context, answers))
+    descriptor = descriptor_of(tree, context.name, context.conventions)
+    if descriptor is None:
+        return tree
+    # The typed objects take a while to import, and a project without a descriptor needs none.
+    from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
+
+    _check_no_objects(tree, context)
+    return tree.with_files(project_files(descriptor, context, images))
+
+
+def descriptor_of(tree: FileTree, name: str, conventions: Conventions) -> Descriptor | None:
+    """Read a rendered project's `thinkube.yaml`, placeholders filled; None if there is none.
+
+    Raises DescriptorInvalidError with every problem.
+    """
+    if DESCRIPTOR_FILE not in tree:
+        return None
+    parsed = parse_descriptor(tree.text(DESCRIPTOR_FILE), DESCRIPTOR_FILE)
+    return fill_placeholders(parsed.value, name, conventions.domain_name)
+
+
+def told(context: ApplicationContext, answers: Answers) -> dict[str, str]:
+    """Return what Thinkube tells each template without being asked (format reference, 1.1)."""
+    conventions = context.conventions
+    standard = dict.fromkeys(STANDARD_NAMES, "")
+    standard["project_description"] = f"{context.name}, made from {context.template}"
+    standard |= {name: str(answers[name]) for name in STANDARD_NAMES if name in answers}
+    return {
+        **standard,
+        "project_name": context.name,
+        "domain_name": conventions.domain_name,
+        "admin_username": ADMIN_USERNAME,
+        "namespace": context.name,
+        "k8s_namespace": context.name,
+        "container_registry": conventions.container_registry,
+        "registry_subdomain": conventions.container_registry.partition(".")[0],
+    }
+
+
+def _check_no_objects(tree: FileTree, context: ApplicationContext) -> None:
+    problems = [
+        Problem("the catalog makes this folder; a template must not", file=path)
+        for path in tree
+        if path.casefold().startswith(OBJECTS_FOLDER)
+    ]
+    if problems:
+        raise RenderError(f"{context.release.location} cannot be deployed", problems)
