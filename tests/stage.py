@@ -6,12 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
-from thinkube_catalog.adapters.memory.runs import MemoryRuns
-from thinkube_catalog.adapters.memory.secrets import MemorySecrets
-from thinkube_catalog.operations import runs
-from thinkube_catalog.operations.platform import Platform
-
 from tests.stand_ins import (
     Shelf,
     StandInCatalogs,
@@ -21,6 +15,11 @@ from tests.stand_ins import (
     StandInSources,
     World,
 )
+from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
+from thinkube_catalog.adapters.memory.runs import MemoryRuns
+from thinkube_catalog.adapters.memory.secrets import MemorySecrets
+from thinkube_catalog.operations import runs
+from thinkube_catalog.operations.platform import Platform
 
 
 @dataclass

@@ -39,6 +39,7 @@ from thinkube_catalog.domain.gitops import (
 from thinkube_catalog.domain.questions import Answers, Form, Question
 from thinkube_catalog.domain.rendering import File, FileTree
 
+NONE: Mapping[str, str] = {}
 TEMPLATE = "tkt-chat"
 RELEASE = Release("https://forge.example/templates/tkt-chat", "v1.0.0", "a" * 40)
 
@@ -254,7 +255,9 @@ class StandInRenderer:
             problems=tuple(wrong),
         )
 
-    def render(self, release: Release, answers: Answers) -> FileTree:
+    def render(
+        self, release: Release, answers: Answers, variables: Mapping[str, str] = NONE
+    ) -> FileTree:
         if answers["greeting"] == "fault":
             raise RenderError("the template cannot be rendered", [Problem("it is at fault")])
         text = f"{answers['greeting']} from {answers['project_name']}\n"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from tests.stage import Stage
+from tests.stand_ins import TEMPLATE, push
 from thinkube_catalog.domain.deployments import (
     DeploymentBusyError,
     DeploymentNotFoundError,
@@ -13,9 +16,6 @@ from thinkube_catalog.domain.forge import CommitNotFoundError
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations import changes, deploy, runs, watch
 from thinkube_catalog.operations.deploy import DeploymentRequest
-
-from tests.stage import Stage
-from tests.stand_ins import TEMPLATE, push
 
 
 @pytest.fixture

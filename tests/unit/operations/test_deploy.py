@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+from tests.stage import Stage
+from tests.stand_ins import TEMPLATE, push
 from thinkube_catalog.domain.deployments import (
     DeploymentTakenError,
     EventKind,
@@ -13,9 +16,6 @@ from thinkube_catalog.domain.errors import RenderError
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations import changes, deploy, runs
 from thinkube_catalog.operations.deploy import DeploymentRequest, KeyReusedError
-
-from tests.stage import Stage
-from tests.stand_ins import TEMPLATE, push
 
 CHAT = DeploymentRequest(TEMPLATE, "chat", {"greeting": "hi"})
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from thinkube_catalog.domain.deployments import DeploymentNotFoundError, EventKind, State
-from thinkube_catalog.operations import deploy, watch
-from thinkube_catalog.operations.deploy import DeploymentRequest
 
 from tests.stage import Stage
 from tests.stand_ins import TEMPLATE, push
+from thinkube_catalog.domain.deployments import DeploymentNotFoundError, EventKind, State
+from thinkube_catalog.operations import deploy, watch
+from thinkube_catalog.operations.deploy import DeploymentRequest
 
 
 @pytest.fixture

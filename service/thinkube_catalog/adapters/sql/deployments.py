@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, or_, update
+from sqlalchemy import CursorResult, literal, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -40,6 +40,7 @@ from thinkube_catalog.domain.deployments import (
     StoreUnavailableError,
     next_attempt,
 )
+from thinkube_catalog.domain.errors import ConflictError
 
 _TRIES = 5
 
@@ -52,19 +53,9 @@ class SqlDeployments:
 
     def begin(self, run: Run, deployment: Deployment | None = None) -> Run:
         for _ in range(_TRIES):
-            try:
-                with self._database.writing() as session:
-                    if earlier := _by_key(session, run):
-                        return earlier
-                    _refuse_busy(session, run)
-                    if deployment is not None:
-                        _refuse_taken(session, deployment)
-                        session.merge(DeploymentRow(**deployment_values(deployment)))
-                        session.flush()
-                    session.add(RunRow(**run_values(run)))
-                return run
-            except IntegrityError:
-                continue  # another process was faster; looking again says with what
+            with suppress(IntegrityError), self._database.writing() as session:
+                return _begin(session, run, deployment)
+            # Another process was faster; looking again says with what.
         raise StoreUnavailableError("others keep changing the same deployment")
 
     def begin_again(self, run_id: str) -> Run:
@@ -130,7 +121,9 @@ class SqlDeployments:
         with self._database.writing() as session:
             values = run_values(run)
             # A wish to cancel that came in between is not lost.
-            values["cancel_requested"] = or_(col(RunRow.cancel_requested), run.cancel_requested)
+            values["cancel_requested"] = or_(
+                col(RunRow.cancel_requested), literal(run.cancel_requested)
+            )
             change = (
                 update(RunRow)
                 .where(col(RunRow.id) == run.id, col(RunRow.attempt) == run.attempt)
@@ -171,6 +164,23 @@ class SqlDeployments:
     def _busy_with(self, run: Run) -> str:
         mine = (other for other in self.unfinished() if other.deployment_id == run.deployment_id)
         return next((str(other.kind) for other in mine), str(run.kind))
+
+
+def _begin(session: Session, run: Run, deployment: Deployment | None) -> Run:
+    if earlier := _by_key(session, run):
+        return earlier
+    try:
+        _refuse_busy(session, run)
+        if deployment is not None:
+            _refuse_taken(session, deployment)
+            session.merge(DeploymentRow(**deployment_values(deployment)))
+    except ConflictError:
+        # It may be the same request that came in between.
+        if earlier := _by_key(session, run):
+            return earlier
+        raise
+    session.add(RunRow(**run_values(run)))
+    return run
 
 
 def _living() -> Any:  # noqa: ANN401 (SQLModel's select types are not for writing down)

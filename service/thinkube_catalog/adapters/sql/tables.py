@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, LargeBinary, text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, LargeBinary, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -41,10 +41,10 @@ class Utc(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's signature)
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (as above)
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -140,7 +140,7 @@ class EventRow(SQLModel, table=True):
         Index("events_by_run", "run", "cursor"),
     )
 
-    cursor: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    cursor: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     deployment: str
     kind: str
     at: datetime = _time()
@@ -156,7 +156,7 @@ class CounterRow(SQLModel, table=True):
     __tablename__ = "counters"
 
     name: str = Field(primary_key=True)
-    value: int
+    value: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class SecretRow(SQLModel, table=True):

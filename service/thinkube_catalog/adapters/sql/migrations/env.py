@@ -1,11 +1,10 @@
 """Alembic's entry: migrates on the connection, and in the transaction, that it is given."""
 
 from alembic import context
-from sqlmodel import SQLModel
 
-from thinkube_catalog.adapters.sql import tables
+from thinkube_catalog.adapters.sql.tables import DeploymentRow
 
-OURS = {str(table.name) for table in SQLModel.metadata.tables.values()}
+OURS = {str(table.name) for table in DeploymentRow.metadata.tables.values()}
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -15,7 +14,7 @@ def _ours(name: str | None, kind: str, _parents: object) -> bool:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.SQLModel.metadata,
+    target_metadata=DeploymentRow.metadata,
     include_name=_ours,
 )
 context.run_migrations()

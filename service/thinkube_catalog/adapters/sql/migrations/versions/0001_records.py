@@ -84,7 +84,7 @@ def _runs() -> None:
 def _events() -> None:
     op.create_table(
         "events",
-        sa.Column("cursor", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("cursor", sa.BigInteger(), primary_key=True, autoincrement=False),
         *(_text(name) for name in ("deployment", "kind", "message", "run", "step")),
         sa.Column("at", _TIME, nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
