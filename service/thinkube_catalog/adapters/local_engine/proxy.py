@@ -184,9 +184,7 @@ async def _bridge(outer: web.WebSocketResponse, inner: ClientWebSocketResponse) 
         await asyncio.gather(*ways, return_exceptions=True)
         code = inner.close_code or outer.close_code or 1001
         code = code if code not in {1005, 1006, 1015} else 1001
-        await asyncio.gather(
-            outer.close(code=code), inner.close(code=code), return_exceptions=True
-        )
+        await asyncio.gather(outer.close(code=code), inner.close(code=code), return_exceptions=True)
 
 
 async def _pump(
