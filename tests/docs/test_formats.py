@@ -16,6 +16,7 @@ from thinkube_catalog.domain.stack import parse_stack
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 SOURCES = Path(__file__).parents[2] / "service" / "thinkube_catalog" / "domain"
+PARSERS = [parse_manifest, parse_descriptor, parse_stack]
 ASKED = re.compile(
     r"\.(?:text|texts|integer|boolean|number|choice|items|fields|mapping)\(\s*\"(\w+)\"",
 )
@@ -23,7 +24,7 @@ ASKED = re.compile(
 
 @pytest.mark.parametrize(
     ("example", "parse"),
-    zip(EXAMPLES, [parse_manifest, parse_descriptor, parse_stack], strict=True),
+    list(zip(EXAMPLES, PARSERS, strict=True)),
 )
 def test_every_example_is_read_without_a_word(
     example: str, parse: Callable[[str], Parsed[object]]
