@@ -120,8 +120,8 @@ def test_a_descriptor_of_the_first_generation_is_read_and_its_old_keys_are_kept(
             f"{place.format(24)}environment[0].value: '{{{{ store_address }}}}' is not filled in "
             "(write the value itself)"
         ),
-        f"{place.format(15)}ipc: ipc {old}",
-        f"{place.format(16)}volumeMounts: volumeMounts {old}",
+        f"{place.format(16)}ipc: ipc {old}",
+        f"{place.format(17)}volumeMounts: volumeMounts {old}",
         f"thinkube.yaml:7: spec.volumes: volumes {old}",
     ]
 

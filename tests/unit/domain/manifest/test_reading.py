@@ -141,6 +141,13 @@ def test_dependencies_are_types_or_entries() -> None:
     assert long.value.dependencies == (Need("vectors", "Where passages are", optional=True),)
 
 
+def test_what_is_provided_may_be_written_as_in_the_descriptor() -> None:
+    text = "provides: [{type: llm, protocol: openai, path: /v1}]\nhardware: {gpu: none}\n"
+    parsed = parse_manifest(f"{HEAD}parameters: []\n{text}")
+    assert parsed.warnings == ()
+    assert parsed.value.provides == ("llm",)
+
+
 def test_everything_wrong_is_listed_at_once() -> None:
     text = """\
 apiVersion: v2
