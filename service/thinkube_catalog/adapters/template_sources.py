@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pygit2
-from packaging.version import InvalidVersion, Version
 
 from thinkube_catalog.adapters.git.checkouts import Checkouts
 from thinkube_catalog.adapters.git.layout import is_repository
@@ -32,6 +31,7 @@ from thinkube_catalog.adapters.git.objects import (
 from thinkube_catalog.adapters.git.program import GitFailedError
 from thinkube_catalog.adapters.git.seen_tags import SeenTags
 from thinkube_catalog.adapters.locks import LockTimeoutError
+from thinkube_catalog.adapters.versions import newest_final, newest_first
 from thinkube_catalog.domain.catalog import (
     Release,
     ReleaseMovedError,
@@ -40,6 +40,9 @@ from thinkube_catalog.domain.catalog import (
     SourceUnavailableError,
 )
 from thinkube_catalog.operations.folders import read_folder
+
+_LEAST_SECONDS = 1.0
+"""Between two fetches of one address, whatever is asked for."""
 
 _REF = re.compile(r"\w[\w./+@#-]{0,249}")
 _FULL_ID = re.compile(r"[0-9a-f]{40}")
@@ -88,7 +91,7 @@ class GitTemplateSources:
             repository = self._open(location, place)
             return [
                 Release(location, tag, repository.tags[tag])
-                for tag in _newest_first(repository.tags)
+                for tag in newest_first(repository.tags)
                 if tag not in repository.moved
             ]
 
@@ -101,7 +104,7 @@ class GitTemplateSources:
                 repository = self._opened(source.location, place, self._mirrors.path(place))
             else:
                 repository = self._open(source.location, place)
-            commit = _commit_of(repository, source)
+            commit = self._commit_of(repository, source, place)
             return Release(source.location, _version_of(repository, commit), commit)
 
     def checkout(self, release: Release) -> Path:
@@ -115,10 +118,11 @@ class GitTemplateSources:
                 if self._resolve_folder(Source(release.location), place.path) != release:
                     raise ReleaseNotFoundError(source)
                 return self._checkouts.from_files(read_folder(place.path))
-            repository = self._opened(release.location, place, self._path(place))
-            if find_commit(repository.git, release.commit) is None:
+            if isinstance(place, Remote) and not self._mirrors.path(place).exists():
                 repository = self._open(release.location, place)
-            commit = _commit_of(repository, source)
+            else:
+                repository = self._opened(release.location, place, self._path(place))
+            commit = self._commit_of(repository, source, place)
             objects = Path(repository.git.path) / "objects"
             return self._checkouts.from_commit(commit, objects)
 
@@ -148,6 +152,17 @@ class GitTemplateSources:
             return False
         git = open_repository(path)
         return find_commit(git, ref) is not None or ref in tags(git)
+
+    def _commit_of(self, found: _Repository, source: Source, place: Local | Remote) -> str:
+        """Find the commit; a ref made since the last fetch, however recent, is fetched."""
+        try:
+            return _commit_of(found, source)
+        except ReleaseNotFoundError:
+            if isinstance(place, Local) or self._mirrors.age(place) < _LEAST_SECONDS:
+                raise
+            self._mirrors.fetch(place, self._token(place), _LEAST_SECONDS)
+            again = self._opened(source.location, place, self._mirrors.path(place))
+            return _commit_of(again, source)
 
     def _path(self, place: Local | Remote) -> Path:
         return place.path if isinstance(place, Local) else self._mirrors.path(place)
@@ -183,10 +198,10 @@ def _unavailable(location: str) -> Iterator[None]:
 
 def _commit_of(repository: _Repository, source: Source) -> str:
     """Return the commit that the ref means: a full id, a tag, a branch, HEAD, a shorter id."""
-    ref = source.ref or _newest_final(repository.tags)
+    ref = source.ref or newest_final(repository.tags)
     found = _named(repository, ref) if ref else repository.head
     if found is None:
-        raise ReleaseNotFoundError(source, _newest_first(repository.tags)[:10])
+        raise ReleaseNotFoundError(source, newest_first(repository.tags)[:10])
     return found
 
 
@@ -229,27 +244,3 @@ def _version_of(repository: _Repository, commit: str) -> str:
 def _described(path: str, commit: str, _tags: frozenset[tuple[str, str]]) -> str:
     """Describe a commit; the tags are part of what the answer depends on."""
     return describe(open_repository(Path(path)), commit)
-
-
-def _newest_first(known: Mapping[str, str]) -> list[str]:
-    """Sort tags by PEP 440, as Copier does; those that are no versions are no releases."""
-    versions = {tag: version for tag in known if (version := _version(tag)) is not None}
-    return sorted(versions, key=lambda tag: (versions[tag], tag), reverse=True)
-
-
-def _newest_final(known: Mapping[str, str]) -> str:
-    finals = (tag for tag in _newest_first(known) if not _is_prerelease(tag))
-    return next(finals, "")
-
-
-def _is_prerelease(tag: str) -> bool:
-    version = _version(tag)
-    return version is not None and version.is_prerelease
-
-
-@functools.lru_cache(maxsize=4096)
-def _version(tag: str) -> Version | None:
-    try:
-        return Version(tag)
-    except InvalidVersion:
-        return None
