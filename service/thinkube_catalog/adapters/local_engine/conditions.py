@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from thinkube_catalog.adapters.local_engine.instances import Instance, State
 from thinkube_catalog.adapters.local_engine.logs import last_lines
@@ -13,6 +14,8 @@ from thinkube_catalog.domain.gitops import Cause, CauseKind, Health
 
 CRASHES_ALLOWED = 2
 FAILURES_ALLOWED = 2
+HURRIED_SECONDS = 10.0
+"""How long a starting process is asked often."""
 LINES_SHOWN = 20
 
 
@@ -30,7 +33,7 @@ class Timings:
     grace: float = 10.0
     drain: float = 10.0
     first_pause: float = 0.5
-    stop_given_up: float = 10.0  # after the grace
+    given_up: float = 10.0  # after the grace
     retry: float = 10.0
 
 
@@ -44,7 +47,7 @@ class Condition:
     message: str
     cause: Cause | None = None
     fatal: bool = False
-    state: State = State()
+    state: State = field(default_factory=State)
 
 
 @dataclass
@@ -59,22 +62,30 @@ class Watch:
     trouble: Cause | None = None
 
 
+Subject = tuple[Path, int]
+
+
+def subject_of(instance: Instance) -> Subject:
+    """Name an instance among those of all applications."""
+    return instance.folder.parent.parent, instance.number
+
+
 class Observer:
     """Looks at instances; asks probes; orders restarts of those that no longer answer."""
 
     def __init__(self, probes: Probes, timings: Timings) -> None:
         self._probes, self._timings = probes, timings
-        self._watches: dict[int, Watch] = {}
+        self._watches: dict[Subject, Watch] = {}
 
-    def forget(self, number: int) -> None:
-        self._watches.pop(number, None)
-        self._probes.forget(number)
+    def forget(self, number: int, application: Path) -> None:
+        self._watches.pop((application, number), None)
+        self._probes.forget((application, number))
 
     def look(self, process: Process, instance: Instance, *, serving: bool) -> Condition:
         state = instance.state()
         watch = self._watch(instance, state)
         if process.kind is Kind.JOB:
-            return self._job(process, instance, state)
+            return self._job(process, state)
         condition = self._service(process, instance, state, watch)
         if condition.ready:
             watch.ready, watch.trouble = True, None
@@ -83,17 +94,17 @@ class Observer:
         return condition
 
     def _watch(self, instance: Instance, state: State) -> Watch:
-        watch = self._watches.get(instance.number)
+        subject = subject_of(instance)
+        watch = self._watches.get(subject)
         if watch is None:
-            watch = self._watches[instance.number] = Watch(time.monotonic(), state.pid)
+            watch = self._watches[subject] = Watch(time.monotonic(), state.pid)
         elif watch.pid != state.pid and state.pid:
-            trouble = watch.trouble
-            self._probes.forget(instance.number)
-            watch = Watch(time.monotonic(), state.pid, trouble=trouble)
-            self._watches[instance.number] = watch
+            self._probes.forget(subject)
+            watch = Watch(time.monotonic(), state.pid, trouble=watch.trouble)
+            self._watches[subject] = watch
         return watch
 
-    def _job(self, process: Process, instance: Instance, state: State) -> Condition:
+    def _job(self, process: Process, state: State) -> Condition:
         name = process.name
         if state.phase != "finished" or state.exit is None:
             return Condition(name, Health.PROGRESSING, False, "the job runs", state=state)
@@ -111,7 +122,7 @@ class Observer:
     def _service(
         self, process: Process, instance: Instance, state: State, watch: Watch
     ) -> Condition:
-        if state.phase != "running" or state.exits > CRASHES_ALLOWED and not watch.ready:
+        if state.phase != "running" or (state.exits > CRASHES_ALLOWED and not watch.ready):
             return self._crashed(process, state)
         elapsed = time.monotonic() - watch.since
         reply = self._readiness(process, instance, watch, elapsed)
@@ -129,8 +140,12 @@ class Observer:
             return Reply(well, "runs" if well else "was started just now", 0.0)
         every = self._timings.liveness
         if not watch.ready:
-            every = self._timings.probe_first if elapsed < 10 else self._timings.probe_later
-        subject = (instance.number, watch.pid, "ready")
+            every = (
+                self._timings.probe_first
+                if elapsed < HURRIED_SECONDS
+                else self._timings.probe_later
+            )
+        subject = (subject_of(instance), watch.pid, "ready")
         reply = self._probes.newest(subject, instance.record.port, process.ready, every)
         return reply or Reply(watch.ready, "not asked yet", 0.0)
 
@@ -176,7 +191,7 @@ class Observer:
         return condition
 
     def _count_failures(self, process: Process, instance: Instance, watch: Watch) -> None:
-        subject = (instance.number, watch.pid, "alive")
+        subject = (subject_of(instance), watch.pid, "alive")
         port, every = instance.record.port, self._timings.liveness
         reply = self._probes.newest(subject, port, process.health, every)
         if reply is None or reply.at == watch.counted:

@@ -26,8 +26,10 @@ from thinkube_catalog.adapters.local_engine.record import (
     save_declared,
 )
 from thinkube_catalog.adapters.local_engine.routing import Applied, Routing, free_port
+from thinkube_catalog.adapters.local_engine.staff import House
 from thinkube_catalog.adapters.local_engine.statuses import status_of
 from thinkube_catalog.adapters.local_engine.vault import Vault
+from thinkube_catalog.adapters.local_engine.versions import Factory
 from thinkube_catalog.domain.environment import Conventions
 from thinkube_catalog.domain.errors import ConflictError
 from thinkube_catalog.domain.forge import Forge
@@ -107,7 +109,7 @@ class LocalEngine:
         self._routing.open()
         self._around = self._surroundings()
         self._load()
-        self._workers.submit(self._around.environments.prune, UNUSED_ENVIRONMENT_SECONDS)
+        self._workers.submit(self._around.factory.environments.prune, UNUSED_ENVIRONMENT_SECONDS)
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
@@ -119,8 +121,7 @@ class LocalEngine:
         self._thread.join()
         self._thread = None
         for application in self._applications.values():
-            for attempt in application.attempts.values():
-                attempt.abandoned.set()
+            application.versions.drop_all()
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._probes.close()
         if not leave_running:
@@ -144,7 +145,7 @@ class LocalEngine:
                 known.refresh_secrets()
             self._refresh(application.name)
 
-    def sync(self, name: str, commit: str) -> None:
+    def sync(self, name: str, commit: str) -> None:  # noqa: ARG002 # the branch's head is it
         with self._lock:
             application = self._known(name)
             application.sync()
@@ -160,7 +161,7 @@ class LocalEngine:
         self, name: str, container: str = "", after: str = "", limit: int = 200
     ) -> Sequence[LogLine]:
         with self._lock:
-            instances = self._known(name).instances.values()
+            instances = self._known(name).staff.instances.values()
             folders = {
                 each.number: (each.record.container, each.folder)
                 for each in instances
@@ -211,7 +212,7 @@ class LocalEngine:
     def _step_one(self, name: str, applied: Applied) -> None:
         application = self._applications[name]
         application.step(applied)
-        if application.declared.port in (applied.faults or {}) and self._is_told(applied):
+        if application.declared.port in applied.faults and self._is_told(applied):
             application.new_address()
         if application.declared.removing and application.gone:
             self._left[name] = application.delete()
@@ -246,17 +247,17 @@ class LocalEngine:
     # What there is
 
     def _surroundings(self) -> Surroundings:
-        return Surroundings(
-            forge=self._forge,
-            vault=Vault.open(self._secrets, self.root / "key"),
-            conventions=self._options.conventions,
-            environments=Environments(self.root / "environments"),
-            observer=Observer(self._probes, self._options.timings),
-            executor=self._workers,
-            timings=self._options.timings,
-            host=self._options.host,
-            new_port=self._new_port,
+        timings = self._options.timings
+        factory = Factory(
+            self._forge,
+            Environments(self.root / "environments"),
+            self._options.conventions,
+            self._workers,
+            timings.retry,
         )
+        vault = Vault.open(self._secrets, self.root / "key")
+        house = House(vault, Observer(self._probes, timings), timings, self._new_port)
+        return Surroundings(self._forge, factory, house, self._options.host)
 
     def _load(self) -> None:
         self._applications, self._statuses = {}, {}
@@ -304,7 +305,7 @@ class LocalEngine:
     def _new_port(self) -> int:
         taken = {each.declared.port for each in self._applications.values()}
         for application in self._applications.values():
-            taken |= {each.record.port for each in application.instances.values()}
+            taken |= {each.record.port for each in application.staff.instances.values()}
         return free_port(taken)
 
     def _left_behind(self, name: str, *, volumes: bool) -> Sequence[str]:
@@ -316,7 +317,9 @@ class LocalEngine:
 
     def _stop_processes(self, deadline: float) -> None:
         instances = [
-            instance for each in self._applications.values() for instance in each.instances.values()
+            instance
+            for each in self._applications.values()
+            for instance in each.staff.instances.values()
         ]
         while time.monotonic() < deadline:
             alive = [each for each in instances if not each.stop()]

@@ -70,7 +70,8 @@ class Exit:
 @dataclass(frozen=True)
 class State:
     """What the supervisor last said. `phase` is `starting`, `running`, `waiting`, `stopping`,
-    `stopped` or `finished`; `started_at` is in UTC."""
+    `stopped` or `finished`; `started_at` is in UTC.
+    """
 
     phase: str = ""
     supervisor: int = 0

@@ -59,16 +59,21 @@ def last_lines(folder: Path, limit: int) -> tuple[str, ...]:
 def _merged(
     folders: Mapping[int, tuple[str, Path]], positions: Mapping[int, Position], limit: int
 ) -> Iterator[LogLine]:
-    streams = (
-        ((line.at, number, line) for line in _following(folder, positions.get(number, Position())))
+    streams = [
+        _keyed(number, _following(folder, positions.get(number, Position())))
         for number, (_, folder) in sorted(folders.items())
-    )
+    ]
     reached = {number: positions[number] for number in folders if number in positions}
     for count, (at, number, line) in enumerate(heapq.merge(*streams, key=lambda row: row[:2])):
         if count == limit:
             return
         reached[number] = line.after
         yield LogLine(at, folders[number][0], line.text, _cursor(reached))
+
+
+def _keyed(number: int, lines: Iterator[_Line]) -> Iterator[tuple[datetime, int, _Line]]:
+    for line in lines:
+        yield line.at, number, line
 
 
 def _tails(folders: Mapping[int, tuple[str, Path]], limit: int) -> tuple[dict[int, Position], int]:

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from thinkube_catalog.adapters.local_engine.seams import parse_descriptor, read_context
-from thinkube_catalog.domain.descriptor import Container, Dev, Descriptor, Variable
+from thinkube_catalog.domain.descriptor import (
+    Container,
+    Descriptor,
+    Dev,
+    Variable,
+    fill_placeholders,
+    parse_descriptor,
+)
 from thinkube_catalog.domain.environment import (
     Address,
     ApplicationContext,
@@ -19,11 +25,11 @@ from thinkube_catalog.domain.environment import (
     literal_values,
 )
 from thinkube_catalog.domain.errors import InvalidError, Problem
+from thinkube_catalog.domain.kubernetes.metadata import read_context
+from thinkube_catalog.domain.kubernetes.probes import start_budget
 from thinkube_catalog.domain.rendering import FileTree
 
 DESCRIPTOR = "thinkube.yaml"
-USUAL_START_SECONDS = 180.0
-GPU_START_SECONDS = 3600.0
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -70,12 +76,14 @@ class Project:
     @property
     def crew(self) -> tuple[Process, ...]:
         """The processes that make up a running version; scheduled ones come and go."""
+        if self.idle:
+            return ()
         return tuple(each for each in self.processes if each.kind is not Kind.SCHEDULED)
 
     @property
     def stores(self) -> bool:
         """Say whether two versions would meet in the same folders if they ran side by side."""
-        return any(each.volumes and each.kind is Kind.SERVICE for each in self.processes)
+        return any(each.volumes and each.kind is Kind.SERVICE for each in self.crew)
 
 
 @dataclass(frozen=True)
@@ -95,8 +103,12 @@ def read_project(files: FileTree, conventions: Conventions, url: str) -> Project
         raise ProjectInvalidError(
             [Problem(f"there is no {DESCRIPTOR}", mend="restore it from an earlier commit")]
         )
-    descriptor = parse_descriptor(files.text(DESCRIPTOR), DESCRIPTOR).value
     context = read_context(files, conventions)
+    descriptor = fill_placeholders(
+        parse_descriptor(files.text(DESCRIPTOR), DESCRIPTOR).value,
+        context.name,
+        conventions.domain_name,
+    )
     if problems := _problems(descriptor, files):
         raise ProjectInvalidError(problems)
     address = Address(url)
@@ -167,7 +179,7 @@ def _process(
         listens=container.port is not None,
         health=container.health,
         ready=container.ready or container.health,
-        start_seconds=GPU_START_SECONDS if container.gpu else USUAL_START_SECONDS,
+        start_seconds=start_budget(container, context.parameters),
         schedule=container.schedule,
         volumes=volumes,
         environment=container_environment(descriptor, container, context, address),
@@ -225,6 +237,6 @@ def command_of(process: Process, places: Places, environment: Mapping[str, str])
 def _placed(value: str, process: Process, places: Places) -> str:
     for path in sorted(process.volumes, key=len, reverse=True):
         plain = path.rstrip("/")
-        if value == path or value == plain or value.startswith(f"{plain}/"):
+        if value in {path, plain} or value.startswith(f"{plain}/"):
             return f"{places.volumes / process.volumes[path]}{value[len(plain) :]}"
     return value

@@ -61,6 +61,7 @@ class Progress:
     phase: Phase = Phase.NONE
     rolling_revision: str = ""
     rolling: Mapping[str, int] = field(default_factory=dict)
+    scheduled: Mapping[str, int] = field(default_factory=dict)
     next_number: int = 1
 
 

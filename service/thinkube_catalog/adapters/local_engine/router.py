@@ -29,7 +29,7 @@ class Router:
     def __init__(self, folder: Path, session: ClientSession) -> None:
         self.folder = folder
         self.proxy = Proxy(session)
-        self.listeners: dict[int, web.Server[web.BaseRequest]] = {}
+        self.listeners: dict[int, web.Server] = {}
         self.sockets: dict[int, asyncio.Server] = {}
         self.faults: dict[int, str] = {}
         self.version = 0
@@ -47,7 +47,7 @@ class Router:
 
     async def _look(self) -> None:
         try:
-            found = os.stat(self.folder / "table.json")
+            found = (self.folder / "table.json").stat()
             seen = (found.st_mtime_ns, found.st_ino)
             if seen == self.seen and not self.faults:
                 return

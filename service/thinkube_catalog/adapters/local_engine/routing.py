@@ -8,7 +8,7 @@ import random
 import socket
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from thinkube_catalog.adapters.local_engine import proxy, router
@@ -34,8 +34,8 @@ class Applied:
     """What the router says it does: `faults` by port, requests on ports that were left."""
 
     version: int = 0
-    faults: Mapping[int, str] = None  # type: ignore[assignment]
-    leaving: Mapping[int, int] = None  # type: ignore[assignment]
+    faults: Mapping[int, str] = field(default_factory=dict)
+    leaving: Mapping[int, int] = field(default_factory=dict)
 
 
 class Routing:
@@ -99,7 +99,8 @@ class Routing:
         )
 
     def stop(self) -> bool:
-        return all([each.stop() for each in self._instances])
+        stopped = [each.stop() for each in self._instances]
+        return all(stopped)
 
     def _chosen(self) -> Instance:
         for each in self._instances:
@@ -124,7 +125,7 @@ class Routing:
 def _program() -> str:
     digest = hashlib.sha256(sys.executable.encode())
     for module in (router, proxy):
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]
 
 

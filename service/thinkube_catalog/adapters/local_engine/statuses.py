@@ -23,7 +23,10 @@ def status_of(application: ManagedApplication) -> ApplicationStatus:
         url=application.url,
         message=message,
         causes=_causes(application),
-        containers=(*(_container(each) for each in shown.values()), *application.scheduled()),
+        containers=(
+            *(_container(each) for each in shown.values()),
+            *application.timetable.statuses,
+        ),
     )
 
 
