@@ -166,7 +166,7 @@ def test_a_plain_copier_template_is_what_its_entry_says(tmp_path: Path) -> None:
     entry = a_template(tmp_path, copier_yaml="name: {type: str}\n", manifest_yaml="icons: []\n")
     details = browse.describe(a_platform(entry), "tkt-x")
     assert (details.title, details.description) == ("tkt-x", "Listed")
-    assert details.manifest is details.descriptor is None
+    assert (details.manifest, details.descriptor) == (None, None)
     assert [each.message for each in details.warnings] == [
         "the file is no TemplateManifest; it is passed over",
     ]
@@ -191,7 +191,7 @@ def test_links_that_lead_out_of_a_template_are_not_followed(tmp_path: Path) -> N
         (tmp_path / "t" / name).symlink_to(tmp_path / "canary")
     details = browse.describe(a_platform(entry), "tkt-x")
     assert details.readme == ""
-    assert details.manifest is details.descriptor is None
+    assert (details.manifest, details.descriptor) == (None, None)
 
 
 def test_a_catalogue_that_disagrees_with_the_template_is_warned_about(tmp_path: Path) -> None:
