@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import yaml
+
 from thinkube_catalog.domain.descriptor import Container, Descriptor, Gpu, Variable, Workload
 from thinkube_catalog.domain.manifest import Parameter, TemplateManifest
 

@@ -102,19 +102,23 @@ class FileCatalogs:
 
     def _find(self, place: _Place) -> None:
         """Find the folder that holds the files, fetching it where it is time to."""
+        if place.fetched and self._clock() - place.fetched_at < self._refresh_seconds:
+            return
         try:
-            if not place.fetched:
-                place.folder = _folder_of(Path(place.location).expanduser().absolute())
-            elif self._clock() - place.fetched_at >= self._refresh_seconds:
-                place.fetched_at = self._clock()
-                place.folder = _folder_of(self._fetch(place.location))
+            place.folder = _folder_of(self._bring(place))
         except (CatalogError, OSError) as error:
             if not place.fetched:
                 place.folder = None  # what was last read of it stands until it is back
-            if str(error) != str(place.errors.get("")):
+            if str(_unreadable(place.location, error)) != str(place.errors.get("")):
                 place.errors[""] = _unreadable(place.location, error)
         else:
             place.errors.pop("", None)
+
+    def _bring(self, place: _Place) -> Path:
+        if not place.fetched:
+            return Path(place.location).expanduser().absolute()
+        place.fetched_at = self._clock()
+        return self._fetch(place.location)
 
 
 def _folder_of(root: Path) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -17,6 +16,8 @@ from pathlib import Path
 
 import pygit2
 
+from thinkube_catalog.adapters.aside import emptied_aside
+from thinkube_catalog.adapters.git.layout import make_bare
 from thinkube_catalog.adapters.git.objects import (
     create_commit,
     find_commit,
@@ -56,11 +57,6 @@ _LOST_RACES = 100
 _MARKER = "catalog-marker"
 _PUBLISHING = "publishing.lock"
 _CONFIG = """\
-[core]
-\trepositoryformatversion = 0
-\tfilemode = true
-\tbare = true
-\thooksPath = /dev/null
 [receive]
 \tdenyNonFastForwards = true
 \tdenyDeletes = true
@@ -137,7 +133,7 @@ class LocalForge:
         if _marker(path) != marker:
             raise RepositoryTakenError(repository)
         with self._locked(self._root / ".lock"), self._publishing(repository, path):
-            aside = self._aside()
+            aside = emptied_aside(self._root) / path.name
             path.rename(aside)
             shutil.rmtree(aside)
 
@@ -152,21 +148,11 @@ class LocalForge:
         return path
 
     def _make(self, path: Path, marker: str) -> None:
-        aside = self._aside()
-        for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "staged"):
-            (aside / folder).mkdir(parents=True)
-        (aside / "HEAD").write_text(f"ref: {_MAIN}\n")
-        (aside / "config").write_text(_CONFIG)
+        aside = emptied_aside(self._root) / path.name
+        make_bare(aside, _CONFIG)
         (aside / _MARKER).write_text(marker)
         path.parent.mkdir(exist_ok=True)
         aside.rename(path)
-
-    def _aside(self) -> Path:
-        """Return a new place for something half made; empties it of what killed processes left."""
-        aside = self._root / ".aside"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        return aside / uuid.uuid4().hex
 
     @contextmanager
     def _publishing(self, repository: Repository, path: Path) -> Iterator[None]:

@@ -18,14 +18,15 @@ class LockTimeoutError(Exception):
 
 
 @contextmanager
-def holding(path: Path, seconds: float) -> Iterator[None]:
+def holding(path: Path, seconds: float) -> Iterator[int]:
     """Hold the lock of that file, made if absent; its folder must exist.
 
-    Waits up to `seconds`. Raises LockTimeoutError, or FileNotFoundError without the folder.
+    Waits up to `seconds` and gives the lock's handle: whoever inherits it holds the lock too.
+    Raises LockTimeoutError, or FileNotFoundError without the folder.
     """
     handle = _acquire(path, time.monotonic() + seconds)
     try:
-        yield
+        yield handle
     finally:
         os.close(handle)
 

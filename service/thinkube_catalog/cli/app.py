@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import typer
 
 from thinkube_catalog.cli import catalog, change, deploy, observe, secrets, service
 from thinkube_catalog.cli.backend import Backend
 
-CATALOG, DEPLOYMENTS, SERVICE = "The catalog", "Deployments", "The service"
+DEPLOYMENTS = "Deployments"
+
+PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
+    "The catalog": (catalog.list_, catalog.show, catalog.render),
+    DEPLOYMENTS: (
+        deploy.deploy,
+        *(observe.ps, observe.status, observe.logs, observe.open_, observe.history),
+        *(change.retry, change.rollback, change.cancel, change.remove),
+    ),
+    "The service": (service.serve, service.stop, service.doctor),
+}
+"""Every command, as `tkt --help` groups them."""
 
 
 def create_cli(backend: Backend) -> typer.Typer:
@@ -19,25 +32,20 @@ def create_cli(backend: Backend) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "obj": backend},
     )
-    for command in (catalog.list_, catalog.show, catalog.render):
-        app.command(_name(command.__name__), rich_help_panel=CATALOG)(command)
-    app.command(rich_help_panel=DEPLOYMENTS)(deploy.deploy)
-    for command in (observe.ps, observe.status, observe.logs, observe.open_, observe.history):
-        app.command(_name(command.__name__), rich_help_panel=DEPLOYMENTS)(command)
-    for command in (change.retry, change.rollback, change.cancel, change.remove):
-        app.command(rich_help_panel=DEPLOYMENTS)(command)
+    for panel, commands in PANELS.items():
+        for command in commands:
+            app.command(_name(command), rich_help_panel=panel)(command)
     app.add_typer(_secrets(), name="secret", rich_help_panel=DEPLOYMENTS)
-    for command in (service.serve, service.stop, service.doctor):
-        app.command(rich_help_panel=SERVICE)(command)
     return app
 
 
 def _secrets() -> typer.Typer:
     group = typer.Typer(no_args_is_help=True, help="Secrets that applications need.")
-    for command in (secrets.list_, secrets.set_, secrets.remove):
-        group.command(_name(command.__name__))(command)
+    commands: Sequence[Callable[..., None]] = (secrets.list_, secrets.set_, secrets.remove)
+    for command in commands:
+        group.command(_name(command))(command)
     return group
 
 
-def _name(function: str) -> str:
-    return function.removesuffix("_")
+def _name(command: Callable[..., None]) -> str:
+    return command.__name__.removesuffix("_")

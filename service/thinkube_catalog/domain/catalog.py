@@ -13,7 +13,12 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from thinkube_catalog.domain.components import Component
-from thinkube_catalog.domain.errors import NotFoundError, Problem, UnavailableError
+from thinkube_catalog.domain.errors import (
+    ConflictError,
+    NotFoundError,
+    Problem,
+    UnavailableError,
+)
 from thinkube_catalog.domain.models import Model
 from thinkube_catalog.domain.search import SearchIndex
 
@@ -153,7 +158,9 @@ class TemplateSources(Protocol):
     def resolve(self, source: Source) -> Release:
         """Name the exact release that `source` means now.
 
-        Raises ReleaseNotFoundError, or SourceUnavailableError when it cannot be reached.
+        Raises ReleaseNotFoundError, ReleaseMovedError when a tag has changed since it was first
+        seen, InvalidError for a location that is not fetched from, or SourceUnavailableError when
+        it cannot be reached.
         """
         ...
 
@@ -178,6 +185,17 @@ class ReleaseNotFoundError(NotFoundError):
         offered = f"; its releases are {', '.join(known)}" if known else "; it has no releases"
         super().__init__(f"{source.location} has no {source.ref or 'release'!r}{offered}")
         self.source = source
+
+
+class ReleaseMovedError(ConflictError):
+    def __init__(self, location: str, tag: str, before: str, now: str, record: str = "") -> None:
+        forget = f", or delete {record} to accept the change" if record else ""
+        super().__init__(
+            f"{tag} of {location} was the commit {before[:12]} and is now {now[:12]}; released "
+            f"versions never change: ask its maintainers to publish under a new version{forget}",
+        )
+        self.location = location
+        self.tag = tag
 
 
 class SourceUnavailableError(UnavailableError):

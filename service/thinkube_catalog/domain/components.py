@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from thinkube_catalog.domain.documents import Fields, Findings, Parsed, read_json
-from thinkube_catalog.domain.errors import InvalidError, Problem
+from thinkube_catalog.domain.documents import (
+    Fields,
+    FileInvalidError,
+    Findings,
+    Parsed,
+    read_json,
+)
 
 ALWAYS_PRESENT = frozenset(
     # What every Thinkube platform has; requirements may name them without an entry.
@@ -44,9 +49,8 @@ class Component:
     unknown: Mapping[str, object] = field(default_factory=dict)
 
 
-class ComponentsInvalidError(InvalidError):
-    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
-        super().__init__(f"{file or 'the list of components'} breaks its rules", problems)
+class ComponentsInvalidError(FileInvalidError):
+    said = "is not a usable list of components"
 
 
 def parse_components(text: str, file: str = "") -> Parsed[tuple[Component, ...]]:
@@ -63,9 +67,7 @@ def parse_components(text: str, file: str = "") -> Parsed[tuple[Component, ...]]
         root.problem("components", "components is missing", "give it, even if it is empty: {}")
     root.unknown()
     _check_requirements(components, findings)
-    if findings.problems:
-        raise ComponentsInvalidError(file, findings.problems)
-    return Parsed(components, tuple(findings.warnings))
+    return findings.parsed(components, ComponentsInvalidError)
 
 
 def _component(name: str, fields: Fields) -> Component:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from thinkube_catalog.domain.catalog import Release
-from thinkube_catalog.domain.errors import ConflictError, NotFoundError, Problem
+from thinkube_catalog.domain.errors import ConflictError, NotFoundError, Problem, UnavailableError
 
 
 class State(StrEnum):
@@ -271,3 +271,8 @@ class DeploymentBusyError(ConflictError):
             f"tkt status {name} --follow",
         )
         self.name = name
+
+
+class StoreUnavailableError(UnavailableError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database did not answer: {reason}")

@@ -6,7 +6,6 @@ Each promise below is kept by `tests/contracts/test_forge.py`, for every forge.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from thinkube_catalog.domain.errors import (
     UnavailableError,
 )
 from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.domain.vetting import path_problems, printable
 
 _REPOSITORY_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _TAG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9+-])?")
@@ -82,7 +82,7 @@ class Forge(Protocol):
         files, message and signature) that others have pushed on top of returns its commit and
         leaves their work alone, unless this signature has published something else since. With
         `tag`, also makes that tag, once: raises TagMovedError if it exists with other content.
-        Raises InvalidError for names that Git or a checkout would not take.
+        Raises InvalidError for names that `domain/vetting.py` refuses.
         """
         ...
 
@@ -161,14 +161,10 @@ def check_repository(repository: Repository) -> None:
 
 
 def check_publication(files: FileTree, tag: str = "") -> None:
-    """Raise InvalidError, which lists every path and the tag that Git could not take."""
-    problems = [
-        Problem(reason, file=_printable(path))
-        for path in files
-        if (reason := _path_fault(path)) is not None
-    ]
+    """Raise InvalidError, which lists every path and the tag that cannot be published."""
+    problems = path_problems(files)
     problems += [
-        Problem("is a file and a folder at once", file=_printable(path))
+        Problem("is a file and a folder at once", file=printable(path))
         for path in _files_that_are_folders(files)
     ]
     if tag and not _is_plain(tag, _TAG):
@@ -181,30 +177,6 @@ def _is_plain(text: str, pattern: re.Pattern[str]) -> bool:
     return bool(pattern.fullmatch(text)) and ".." not in text and not text.endswith(".lock")
 
 
-def _path_fault(path: str) -> str | None:
-    parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts):
-        return "is not a relative path inside the tree"
-    if any(_is_git_folder(part) for part in parts):
-        return "would lie in Git's own folder"
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
-        return "has control characters or undecodable bytes in its name"
-    if any(len(part.encode()) > 255 for part in parts) or len(path.encode()) > 4000:  # noqa: PLR2004 - limits of Linux file systems (NAME_MAX, PATH_MAX)
-        return "has too long a name"
-    return None
-
-
-def _is_git_folder(part: str) -> bool:
-    """Say whether some file system takes the name for `.git` (Windows and macOS fold more)."""
-    visible = "".join(c for c in part if unicodedata.category(c) != "Cf")
-    folded = unicodedata.normalize("NFKC", visible).casefold().rstrip(". ")
-    return folded.split(":")[0] in {".git", "git~1"}
-
-
 def _files_that_are_folders(files: Iterable[str]) -> list[str]:
     folders = {str(folder) for path in files for folder in PurePosixPath(path).parents}
     return [path for path in files if path in folders]
-
-
-def _printable(path: str) -> str:
-    return path.encode("unicode_escape").decode()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from thinkube_catalog.domain.documents import Fields, Findings, Parsed, read_json
-from thinkube_catalog.domain.errors import InvalidError, Problem
+from thinkube_catalog.domain.documents import (
+    Fields,
+    FileInvalidError,
+    Findings,
+    Parsed,
+    read_json,
+)
 
 SERVER_TYPES = ("vllm", "tensorrt-llm", "ollama", "text-embeddings", "unsloth", "bitnet")
 
@@ -86,9 +91,8 @@ class Model:
     unknown: Mapping[str, object] = field(default_factory=dict)
 
 
-class ModelsInvalidError(InvalidError):
-    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
-        super().__init__(f"{file or 'the model catalogue'} breaks its rules", problems)
+class ModelsInvalidError(FileInvalidError):
+    said = "is not a usable model catalogue"
 
 
 def memory_need(model: Model) -> float | None:
@@ -139,9 +143,7 @@ def parse_models(text: str, file: str = "") -> Parsed[tuple[Model, ...]]:
     if "models" not in root:
         root.problem("models", "models is missing", "give it, even if it is empty: []")
     root.unknown()
-    if findings.problems:
-        raise ModelsInvalidError(file, findings.problems)
-    return Parsed(tuple(models.values()), tuple(findings.warnings))
+    return findings.parsed(tuple(models.values()), ModelsInvalidError)
 
 
 def _model(fields: Fields) -> Model:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thinkube_catalog.domain.catalog import CatalogEntry
-from thinkube_catalog.domain.documents import Fields, Findings, Parsed, read_json
-from thinkube_catalog.domain.errors import InvalidError, Problem
+from thinkube_catalog.domain.documents import (
+    Fields,
+    FileInvalidError,
+    Findings,
+    Parsed,
+    read_json,
+)
 
 TYPES = (
     "application_template",
@@ -44,9 +49,8 @@ class Repositories:
     categories: Mapping[str, str] = field(default_factory=dict)
 
 
-class RepositoriesInvalidError(InvalidError):
-    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
-        super().__init__(f"{file or 'the list of templates'} breaks its rules", problems)
+class RepositoriesInvalidError(FileInvalidError):
+    said = "is not a usable list of templates"
 
 
 def parse_repositories(text: str, file: str = "") -> Parsed[Repositories]:
@@ -68,9 +72,9 @@ def parse_repositories(text: str, file: str = "") -> Parsed[Repositories]:
     if "repositories" not in root:
         root.problem("repositories", "repositories is missing", "give it, even if it is empty: []")
     root.unknown()
-    if findings.problems:
-        raise RepositoriesInvalidError(file, findings.problems)
-    return Parsed(Repositories(tuple(entries.values()), categories), tuple(findings.warnings))
+    return findings.parsed(
+        Repositories(tuple(entries.values()), categories), RepositoriesInvalidError
+    )
 
 
 def _entry(fields: Fields, categories: Mapping[str, str]) -> CatalogEntry:

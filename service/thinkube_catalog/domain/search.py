@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from itertools import takewhile
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from rapidfuzz import process
@@ -27,6 +27,7 @@ _MOST_WORDS = 8
 _LONGEST_QUERY = 200
 _MOST_TYPOS = 30  # words of the vocabulary that one mistyped word may stand for
 _SHORTEST_TYPO = 3
+_LAST = chr(0x10FFFF)  # sorts behind every text that continues
 _TWO_EDITS = 7  # from this length on, two edits are forgiven instead of one
 
 
@@ -60,12 +61,6 @@ class Quality(IntEnum):
 
 
 @dataclass(frozen=True)
-class Hit(Generic[Item]):
-    item: Item
-    quality: Quality
-
-
-@dataclass(frozen=True)
 class Results(Generic[Item]):
     """Everything found, best first, and how many of them there are by category and tag.
 
@@ -73,7 +68,7 @@ class Results(Generic[Item]):
     instead; a tag's count is of what remains when that tag is asked for too.
     """
 
-    hits: tuple[Hit[Item], ...]
+    items: tuple[Item, ...]
     categories: Mapping[str, int]
     tags: Mapping[str, int]
 
@@ -81,23 +76,32 @@ class Results(Generic[Item]):
 _NAME_WEIGHT = 16
 _FIELD_WEIGHTS = (("title", 8), ("tags", 6), ("category", 4), ("description", 1))
 
+# A score is one number, for speed: the quality, then the weight that is missing to the best.
+# Smaller is better. A rank adds the place among the names, so that nothing is left to chance.
+_QUALITY_BIT = 16
+_RANK_BIT = 24
+_NOTHING = 1 << 62
+
 
 class SearchIndex(Generic[Item]):
     """Built once per catalogue, then only read; safe to share between threads."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        self._items = tuple(items)
-        self._names = [_fold(item.name) for item in self._items]
-        self._short = [name.removeprefix(_PREFIX) for name in self._names]
-        # For each word, the items that it occurs in, and the weight of the best place in each.
+        self._items = tuple(sorted(items, key=lambda item: (_fold(item.name), item.name)))
+        names = [_fold(item.name) for item in self._items]
+        self._names = _Beginnings(names)
+        self._short = _Beginnings([_joined(name.removeprefix(_PREFIX)) for name in names])
+        self._categories = [item.category for item in self._items]
+        self._tags = [item.tags for item in self._items]
+        # For each word, the items that it occurs in, and what is missing to the best place.
         postings: dict[str, dict[int, int]] = {}
         for position, item in enumerate(self._items):
             for word, weight in _weighted_words(item):
-                weights = postings.setdefault(word, {})
-                weights[position] = max(weight, weights.get(position, 0))
+                losses = postings.setdefault(word, {})
+                losses[position] = min(_NAME_WEIGHT - weight, losses.get(position, _NAME_WEIGHT))
         self._postings = postings
         self._vocabulary = sorted(postings)
-        self._by_name = sorted(range(len(self._items)), key=lambda each: self._names[each])
+        self._all = self._results(range(len(self._items)), (), "")
 
     def search(
         self,
@@ -106,84 +110,84 @@ class SearchIndex(Generic[Item]):
         category: str = "",
     ) -> Results[Item]:
         """Find what matches every word of the query, and has the category and all the tags."""
-        ranked = self._ranked(query[:_LONGEST_QUERY])
+        query = query[:_LONGEST_QUERY].strip()
+        if not query and not tags and not category:
+            return self._all
+        ranked = self._ranked(query) if query else range(len(self._items))
+        return self._results(ranked, tags, category)
+
+    def _results(
+        self,
+        ranked: Sequence[int],
+        tags: Collection[str],
+        category: str,
+    ) -> Results[Item]:
         if tags:
             wanted = set(tags)
-            ranked = [each for each in ranked if wanted.issubset(self._items[each[0]].tags)]
-        categories = Counter(self._items[position].category for position, _ in ranked)
+            ranked = [each for each in ranked if wanted.issubset(self._tags[each])]
+        categories = Counter(map(self._categories.__getitem__, ranked))
         if category:
-            ranked = [each for each in ranked if self._items[each[0]].category == category]
-        counted = Counter(tag for position, _ in ranked for tag in self._items[position].tags)
-        hits = tuple(Hit(self._items[position], quality) for position, quality in ranked)
-        return Results(hits, _ordered(categories), _ordered(counted))
+            ranked = [each for each in ranked if self._categories[each] == category]
+        counted = Counter(chain.from_iterable(map(self._tags.__getitem__, ranked)))
+        items = tuple(map(self._items.__getitem__, ranked))
+        return Results(items, _ordered(categories), _ordered(counted))
 
-    def _ranked(self, query: str) -> list[tuple[int, Quality]]:
+    def _ranked(self, query: str) -> Sequence[int]:
         words = words_of(query)
-        if not words:
-            return [(position, Quality.WORD) for position in self._by_name] if _blank(query) else []
-        scores = self._scores(words)
+        scores = self._scores(words) if words else {}
         whole = "-".join(words)
-        found = []
-        for position, (quality, weight) in scores.items():
-            best = self._name_quality(position, whole, quality)
-            found.append((best, -weight, self._names[position], position))
-        found.sort()
-        return [(position, quality) for quality, _, _, position in found]
+        for quality, positions in self._by_name(whole):
+            for position in positions:
+                score = scores.get(position)
+                if score is not None:
+                    loss = score & ((1 << _QUALITY_BIT) - 1)
+                    scores[position] = (quality << _QUALITY_BIT) + loss
+        ranks = sorted((score << _RANK_BIT) + position for position, score in scores.items())
+        return [rank & ((1 << _RANK_BIT) - 1) for rank in ranks]
 
-    def _name_quality(self, position: int, whole: str, quality: Quality) -> Quality:
-        name, short = self._names[position], self._short[position]
-        joined = whole.replace("-", "")
-        if whole in (name, short) or joined == short.replace("-", ""):
-            return Quality.NAME
-        if name.startswith(whole) or short.replace("-", "").startswith(joined):
-            return Quality.NAME_PREFIX
-        return quality
+    def _by_name(self, whole: str) -> Iterator[tuple[Quality, Iterable[int]]]:
+        """Yield what the name alone decides, the best last, so that it stands."""
+        if not whole:
+            return
+        joined = _joined(whole)
+        yield Quality.NAME_PREFIX, self._short.beginning_with(joined)
+        yield Quality.NAME_PREFIX, self._names.beginning_with(whole)
+        yield Quality.NAME, self._short.equal_to(joined)
+        yield Quality.NAME, self._names.equal_to(whole)
 
-    def _scores(self, words: Sequence[str]) -> dict[int, tuple[Quality, int]]:
-        """Score the items that match every word: the worst word's quality, the sum of weights."""
-        scores: dict[int, tuple[Quality, int]] | None = None
-        for word in words:
-            matches = self._matches(word)
-            if scores is None:
-                scores = matches
-            else:
-                scores = {
-                    position: (max(quality, scores[position][0]), weight + scores[position][1])
-                    for position, (quality, weight) in matches.items()
-                    if position in scores
-                }
-            if not scores:
-                return {}
-        return scores or {}
+    def _scores(self, words: Sequence[str]) -> dict[int, int]:
+        """Score what matches every word: by its worst word, then by the sum of losses."""
+        first, *others = words
+        scores = self._matches(first)
+        for word in others:
+            matches = self._matches(word) if scores else {}
+            scores = {
+                position: _combined(score, matches[position])
+                for position, score in scores.items()
+                if position in matches
+            }
+        return scores
 
-    def _matches(self, word: str) -> dict[int, tuple[Quality, int]]:
-        found: dict[int, tuple[Quality, int]] = {}
-        self._add(found, (word,), Quality.WORD)
+    def _matches(self, word: str) -> dict[int, int]:
+        found: dict[int, int] = {}
         self._add(found, self._beginning_with(word), Quality.WORD_PREFIX)
+        self._add(found, (word,), Quality.WORD)
         if not found:
             self._add(found, self._near(word), Quality.TYPO)
         return found
 
-    def _add(
-        self,
-        found: dict[int, tuple[Quality, int]],
-        words: Collection[str],
-        quality: Quality,
-    ) -> None:
+    def _add(self, found: dict[int, int], words: Iterable[str], quality: Quality) -> None:
+        base = quality << _QUALITY_BIT
         for word in words:
-            for position, weight in self._postings.get(word, {}).items():
-                old = found.get(position)
-                if old is None or (quality, -weight) < (old[0], -old[1]):
-                    found[position] = (quality, weight)
+            for position, loss in self._postings.get(word, {}).items():
+                score = base + loss
+                if score < found.get(position, _NOTHING):
+                    found[position] = score
 
     def _beginning_with(self, beginning: str) -> list[str]:
-        start = bisect_left(self._vocabulary, beginning)
-        rest = (self._vocabulary[each] for each in range(start, len(self._vocabulary)))
-        return [
-            word
-            for word in takewhile(lambda each: each.startswith(beginning), rest)
-            if word != beginning
-        ]
+        start = bisect_right(self._vocabulary, beginning)
+        end = bisect_left(self._vocabulary, beginning + _LAST, start)
+        return self._vocabulary[start:end]
 
     def _near(self, word: str) -> list[str]:
         """Return the words at most one edit away, two for long ones; swaps count as one."""
@@ -197,6 +201,31 @@ class SearchIndex(Generic[Item]):
             return []
         nearest = min(distance for _, distance, _ in found)
         return sorted(near for near, distance, _ in found if distance == nearest)
+
+
+class _Beginnings:
+    """Texts by position, found by how they begin."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._positions = sorted(range(len(texts)), key=texts.__getitem__)
+        self._texts = [texts[each] for each in self._positions]
+
+    def beginning_with(self, beginning: str) -> Sequence[int]:
+        start = bisect_left(self._texts, beginning)
+        return self._positions[start : bisect_left(self._texts, beginning + _LAST, start)]
+
+    def equal_to(self, text: str) -> Sequence[int]:
+        start = bisect_left(self._texts, text)
+        return self._positions[start : bisect_right(self._texts, text, start)]
+
+
+def _combined(score: int, other: int) -> int:
+    losses = (score & ((1 << _QUALITY_BIT) - 1)) + (other & ((1 << _QUALITY_BIT) - 1))
+    return (max(score >> _QUALITY_BIT, other >> _QUALITY_BIT) << _QUALITY_BIT) + losses
+
+
+def _joined(name: str) -> str:
+    return "".join(_WORD.findall(name))
 
 
 def words_of(text: str) -> list[str]:
@@ -255,10 +284,6 @@ def _fold(text: str) -> str:
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
     return "".join(each for each in apart if not unicodedata.combining(each))
-
-
-def _blank(query: str) -> bool:
-    return not query.strip()
 
 
 def _ordered(counts: Mapping[str, int]) -> dict[str, int]:

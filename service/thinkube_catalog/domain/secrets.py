@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from thinkube_catalog.domain.errors import NotFoundError
+from thinkube_catalog.domain.errors import ConflictError, NotFoundError
 
 
 @dataclass(frozen=True)
@@ -63,4 +63,13 @@ class Secrets(Protocol):
 class SecretNotFoundError(NotFoundError):
     def __init__(self, key: str) -> None:
         super().__init__(f"there is no secret {key}; store it with: tkt secret set {key}")
+        self.key = key
+
+
+class SecretUnreadableError(ConflictError):
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(
+            f"the secret {key} cannot be read: {reason}; start the service with the key that "
+            f"it was stored under (THINKUBE_SECRET_KEY), or store it again: tkt secret set {key}",
+        )
         self.key = key

@@ -17,7 +17,7 @@ from thinkube_catalog.domain.catalog import (
 from thinkube_catalog.domain.descriptor import Container, Dependency, Descriptor, Provision
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.manifest import SecretDeclaration, TemplateManifest
-from thinkube_catalog.domain.search import Hit, Spans, highlights
+from thinkube_catalog.domain.search import Spans, highlights
 from thinkube_catalog.operations.commands import commands
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.template_files import TemplateFiles, read_template
@@ -128,13 +128,13 @@ def search(
     """
     catalog = platform.catalogs.load()
     found = catalog.index.search(query, tags, category)
-    start = _start(found.hits, after) if after else 0
-    end = min(start + max(limit, 1), len(found.hits))
-    more = end < len(found.hits)
+    start = _start(found.items, after) if after else 0
+    end = min(start + max(limit, 1), len(found.items))
+    more = end < len(found.items)
     return Page(
-        items=tuple(_summary(hit.item, query) for hit in found.hits[start:end]),
-        total=len(found.hits),
-        next=f"{end}:{found.hits[end - 1].item.name}" if more else "",
+        items=tuple(_summary(each, query) for each in found.items[start:end]),
+        total=len(found.items),
+        next=f"{end}:{found.items[end - 1].name}" if more else "",
         categories=_facets(found.categories, catalog.categories),
         tags=_facets(found.tags),
         warnings=catalog.warnings,
@@ -208,16 +208,16 @@ def _facets(
     return tuple(Facet(value, named.get(value, value), count) for value, count in counts.items())
 
 
-def _start(hits: Sequence[Hit[CatalogEntry]], after: str) -> int:
+def _start(found: Sequence[CatalogEntry], after: str) -> int:
     """Find where the next page starts, also when the catalogue has changed in between."""
     digits, _, name = after.partition(":")
     if not name or not re.fullmatch(r"[0-9]{1,9}", digits):
         raise CursorInvalidError(after)
     position = int(digits)
-    if 0 < position <= len(hits) and hits[position - 1].item.name == name:
+    if 0 < position <= len(found) and found[position - 1].name == name:
         return position
-    moved = (place for place, hit in enumerate(hits) if hit.item.name == name)
-    return next(moved, min(position, len(hits)) - 1) + 1
+    moved = (place for place, each in enumerate(found) if each.name == name)
+    return next(moved, min(position, len(found)) - 1) + 1
 
 
 def _given(location: str) -> CatalogEntry | None:

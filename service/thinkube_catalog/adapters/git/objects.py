@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import ConfigLevel, FileMode, ObjectType, SortMode
+from pygit2.enums import ConfigLevel, DescribeStrategy, FileMode, ObjectType, SortMode
 
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.forge import Commit, Signature
@@ -58,7 +58,9 @@ def find_commit(repository: pygit2.Repository, commit: str) -> pygit2.Commit | N
     if not _FULL_ID.fullmatch(commit):
         return None
     found = repository.get(pygit2.Oid(hex=commit))
-    return found if isinstance(found, pygit2.Commit) else None
+    if found is None or found.type != ObjectType.COMMIT:
+        return None
+    return found.peel(pygit2.Commit)
 
 
 def create_commit(
@@ -75,6 +77,15 @@ def create_commit(
     return repository[made].peel(pygit2.Commit)
 
 
+def describe(repository: pygit2.Repository, commit: str) -> str:
+    """Say what `git describe --tags --always` says of a commit."""
+    return repository.describe(
+        commit,
+        describe_strategy=DescribeStrategy.TAGS,
+        show_commit_oid_as_fallback=True,
+    )
+
+
 def first_parents(repository: pygit2.Repository, start: pygit2.Oid) -> Iterator[pygit2.Commit]:
     """Walk from a commit to its first parents, newest first."""
     walker = repository.walk(start, SortMode.NONE)
@@ -87,15 +98,10 @@ def tags(repository: pygit2.Repository) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for raw in repository.raw_listall_references():
         if raw.startswith(b"refs/tags/") and _is_text(raw):
-            target = _peeled(repository, raw.decode())
+            target = peel(repository, raw.decode())
             if target is not None:
                 found[raw.decode().removeprefix("refs/tags/")] = target
     return found
-
-
-def peel(repository: pygit2.Repository, reference: str) -> str | None:
-    """Return the commit id that a full reference name leads to, None if it leads to none."""
-    return _peeled(repository, reference)
 
 
 def to_git(signature: Signature) -> pygit2.Signature:
@@ -144,7 +150,8 @@ def _not_a_file(path: bytes, entry: pygit2.Object) -> Problem:
     return Problem("has a name that is no UTF-8", file=name, mend="rename it")
 
 
-def _peeled(repository: pygit2.Repository, reference: str) -> str | None:
+def peel(repository: pygit2.Repository, reference: str) -> str | None:
+    """Return the commit id that a full reference name leads to, None if it leads to none."""
     try:
         return str(repository.references[reference].peel(pygit2.Commit).id)
     except (KeyError, ValueError, pygit2.GitError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 
@@ -81,6 +81,11 @@ class MemoryForge:
         with self._lock:
             stored = self._existing(repository)
             return [commit for commit, _ in reversed(stored.history)][:limit]
+
+    def tags(self, repository: Repository) -> Mapping[str, str]:
+        """Return each tag and the commit that it leads to."""
+        with self._lock:
+            return dict(self._existing(repository).tags)
 
     def remove_repository(self, repository: Repository, marker: str) -> None:
         check_repository(repository)

@@ -3,7 +3,7 @@
 from thinkube_catalog.domain.descriptor.agreement import agreement_problems
 from thinkube_catalog.domain.descriptor.placeholders import fill_placeholders
 from thinkube_catalog.domain.descriptor.reading import DescriptorInvalidError, parse_descriptor
-from thinkube_catalog.domain.descriptor.sizes import BUILD_MEMORY, SIZES, Size
+from thinkube_catalog.domain.descriptor.sizes import BUILD_MEMORY, SIZES
 from thinkube_catalog.domain.descriptor.values import (
     Container,
     ContainerTest,
@@ -33,7 +33,6 @@ __all__ = [
     "Provision",
     "Route",
     "Service",
-    "Size",
     "Variable",
     "Workload",
     "agreement_problems",

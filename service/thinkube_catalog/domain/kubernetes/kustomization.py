@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import yaml
-
 from thinkube_catalog.domain.descriptor import Descriptor
+from thinkube_catalog.domain.documents import DocumentInvalidError, read_yaml
 from thinkube_catalog.domain.environment import ApplicationContext
 from thinkube_catalog.domain.kubernetes.names import UNBUILT, image_name
 from thinkube_catalog.domain.kubernetes.objects import constant
@@ -57,11 +56,13 @@ def read_images(files: Mapping[str, File]) -> dict[str, str]:
     A file that is missing or cannot be read names none: then the images are built again.
     """
     file = files.get(KUSTOMIZATION_PATH)
-    try:
-        document = yaml.safe_load(file.content) if file and not file.link else None
-    except (yaml.YAMLError, UnicodeError, ValueError, RecursionError):
+    if file is None or file.link:
         return {}
-    listed = document.get("images") if isinstance(document, dict) else None
+    try:
+        document = read_yaml(file.content.decode("utf-8", "replace"), KUSTOMIZATION_PATH)
+    except DocumentInvalidError:
+        return {}
+    listed = document.value.get("images")
     found = {}
     for each in listed if isinstance(listed, list) else ():
         name, version = _version(each)

@@ -6,13 +6,11 @@ Thinkube reads `parameters` there to make an application's objects anew; the oth
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import cast
-
-import yaml
+from collections.abc import Iterable, Mapping
 
 from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.descriptor import Variable
+from thinkube_catalog.domain.documents import Document, DocumentInvalidError, read_yaml
 from thinkube_catalog.domain.environment import ApplicationContext, Conventions
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.kubernetes.names import meta
@@ -24,7 +22,7 @@ _LONGEST = 1_048_576  # bytes; Kubernetes takes no larger ConfigMap
 
 
 class MetadataInvalidError(InvalidError):
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         super().__init__(f"{METADATA_PATH} does not say what this application is", problems)
 
 
@@ -67,7 +65,7 @@ def read_context(files: Mapping[str, File], conventions: Conventions) -> Applica
 
     Raises MetadataInvalidError with every problem: people can change the file.
     """
-    reader = _Reader(_read_data(files))
+    reader = _Reader(_read(files))
     context = ApplicationContext(
         name=reader.text("name"),
         title=reader.text("title"),
@@ -83,46 +81,30 @@ def read_context(files: Mapping[str, File], conventions: Conventions) -> Applica
     return context
 
 
-def _read_data(files: Mapping[str, File]) -> Mapping[str, object]:
+def _read(files: Mapping[str, File]) -> Document:
     file = files.get(METADATA_PATH)
     if file is None or file.link:
-        raise MetadataInvalidError([_problem("the file is missing")])
-    if len(file.content) > _LONGEST:
-        raise MetadataInvalidError([_problem("the file is larger than a ConfigMap may be")])
+        raise MetadataInvalidError([Problem("there is no such file", METADATA_PATH, mend=_MEND)])
     try:
-        document = yaml.load(file.content, Loader=_LOADER)  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, UnicodeError, ValueError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        place = None if line is None else line + 1
-        raise MetadataInvalidError([_problem("the file is not YAML", line=place)]) from error
-    found = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(found, dict):
-        raise MetadataInvalidError([_problem("there is no mapping `data`")])
-    return cast("Mapping[str, object]", found)
+        return read_yaml(file.content.decode("utf-8", "replace"), METADATA_PATH, _LONGEST)
+    except DocumentInvalidError as error:
+        raise MetadataInvalidError(error.problems) from error
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _problem(message: str, field: str = "", line: int | None = None) -> Problem:
-    return Problem(
-        message,
-        file=METADATA_PATH,
-        line=line,
-        field=field,
-        mend="restore the file from the repository's history, or deploy again",
-    )
+_MEND = "restore the file from the repository's history, or deploy again"
 
 
 class _Reader:
     """Reads the ConfigMap's texts as typed values and collects every problem."""
 
-    def __init__(self, found: Mapping[str, object]) -> None:
-        self._found = found
+    def __init__(self, document: Document) -> None:
         self.problems: list[Problem] = []
+        self._document = document
+        found = document.value.get("data")
+        self._texts: Mapping[str, object] = found if isinstance(found, dict) else {}
 
     def text(self, key: str) -> str:
-        value = self._found.get(key)
+        value = self._texts.get(key)
         if isinstance(value, str):
             return value
         self._wrong(key, "a text")
@@ -161,14 +143,15 @@ class _Reader:
         )
 
     def _json(self, key: str) -> object:
-        value = self._found.get(key)
+        value = self._texts.get(key)
         try:
             return json.loads(value) if isinstance(value, str) else None
         except (ValueError, RecursionError):
             return None
 
     def _wrong(self, key: str, wanted: str) -> None:
-        self.problems.append(_problem(f"{key} is not {wanted}", field=f"data.{key}"))
+        place = ("data", key)
+        self.problems.append(self._document.problem(place, f"{key} is not {wanted}", _MEND))
 
 
 def _is_binding(value: object) -> bool:

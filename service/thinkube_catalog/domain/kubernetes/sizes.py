@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from thinkube_catalog.domain.descriptor import Container, Descriptor
+from thinkube_catalog.domain.descriptor.sizes import UNKNOWN_SIZE
 from thinkube_catalog.domain.kubernetes.objects import ResourceRequirements
 
 GPU = "nvidia.com/gpu"
 
 
 @dataclass(frozen=True)
-class Size:
+class Amounts:
     """Memory in MiB and CPU in thousandths of a core."""
 
     memory_request: int
@@ -21,26 +22,25 @@ class Size:
     cpu_limit: int
 
 
-SIZES = {
-    "small": Size(128, 100, 256, 500),
-    "medium": Size(256, 250, 512, 1000),
-    "large": Size(512, 500, 1024, 2000),
-    "xlarge": Size(4096, 1000, 16384, 4000),
+_MEANT = {
+    "small": Amounts(128, 100, 256, 500),
+    "medium": Amounts(256, 250, 512, 1000),
+    "large": Amounts(512, 500, 1024, 2000),
+    "xlarge": Amounts(4096, 1000, 16384, 4000),
 }
-UNSIZED = Size(64, 25, 256, 250)
+UNSIZED = Amounts(64, 25, 256, 250)
 """For a container that states no size; also what the namespace gives to foreign containers."""
 
-_LEAST_BUDGET = Size(8192, 4000, 16384, 8000)
+_LEAST_BUDGET = Amounts(8192, 4000, 16384, 8000)
 
 
-def size_of(container: Container) -> Size:
+def size_of(container: Container) -> Amounts:
     """Return the size that is meant; an unknown word means small.
 
     A GPU container without a size is xlarge: 256 MiB would end any model server.
     """
-    if container.size:
-        return SIZES.get(container.size, SIZES["small"])
-    return SIZES["xlarge"] if gpu_count(container) else UNSIZED
+    word = container.size or ("xlarge" if gpu_count(container) else "")
+    return _MEANT.get(word, _MEANT[UNKNOWN_SIZE]) if word else UNSIZED
 
 
 def gpu_count(container: Container) -> int:
@@ -60,15 +60,15 @@ def resources(container: Container) -> ResourceRequirements:
     )
 
 
-def request_of(size: Size) -> dict[str, str]:
+def request_of(size: Amounts) -> dict[str, str]:
     return {"memory": memory(size.memory_request), "cpu": cpu(size.cpu_request)}
 
 
-def limit_of(size: Size) -> dict[str, str]:
+def limit_of(size: Amounts) -> dict[str, str]:
     return {"memory": memory(size.memory_limit), "cpu": cpu(size.cpu_limit)}
 
 
-def budget(descriptor: Descriptor) -> Size:
+def budget(descriptor: Descriptor) -> Amounts:
     """Return the namespace's quota: at least Thinkube's, and enough for all pods and one surge.
 
     A quota smaller than the application would leave pods uncreated without a visible reason.
@@ -78,7 +78,7 @@ def budget(descriptor: Descriptor) -> Size:
     else:
         pods = max(descriptor.deployment.replicas, 1) + 1
     wanted = _times(_total(size_of(each) for each in descriptor.containers), pods)
-    return Size(
+    return Amounts(
         max(wanted.memory_request, _LEAST_BUDGET.memory_request),
         max(wanted.cpu_request, _LEAST_BUDGET.cpu_request),
         max(wanted.memory_limit, _LEAST_BUDGET.memory_limit),
@@ -86,10 +86,10 @@ def budget(descriptor: Descriptor) -> Size:
     )
 
 
-def _total(sizes: Iterable[Size]) -> Size:
-    total = Size(0, 0, 0, 0)
+def _total(sizes: Iterable[Amounts]) -> Amounts:
+    total = Amounts(0, 0, 0, 0)
     for size in sizes:
-        total = Size(
+        total = Amounts(
             total.memory_request + size.memory_request,
             total.cpu_request + size.cpu_request,
             total.memory_limit + size.memory_limit,
@@ -98,8 +98,8 @@ def _total(sizes: Iterable[Size]) -> Size:
     return total
 
 
-def _times(size: Size, factor: int) -> Size:
-    return Size(
+def _times(size: Amounts, factor: int) -> Amounts:
+    return Amounts(
         size.memory_request * factor,
         size.cpu_request * factor,
         size.memory_limit * factor,

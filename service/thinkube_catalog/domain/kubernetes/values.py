@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from thinkube_catalog.domain.descriptor import Descriptor
+from thinkube_catalog.domain.documents.document import shown, unusable_character
 from thinkube_catalog.domain.environment import ApplicationContext, container_environment
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.kubernetes.names import cluster_address
@@ -14,33 +15,35 @@ _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
 
 def value_problems(descriptor: Descriptor, context: ApplicationContext) -> list[Problem]:
-    """Name every variable that no container could be given, once."""
+    """Name every text and variable that no container or file could be given, once."""
     address = cluster_address(descriptor, context)
     found = {
         (each.name, each.value or "")
         for container in descriptor.containers
         for each in container_environment(descriptor, container, context, address)
     }
-    return [problem for name, value in sorted(found) for problem in _problems(name, value)]
+    return [
+        *_text_problems("title", context.title),
+        *_text_problems("template", context.template),
+        *(problem for name, value in sorted(found) for problem in _problems(name, value)),
+    ]
 
 
 def _problems(name: str, value: str) -> Iterator[Problem]:
     if not _NAME.fullmatch(name):
         yield Problem(
-            f"{name!r} cannot be the name of an environment variable",
+            f"{shown(name)} cannot be the name of an environment variable",
             field=name,
             mend="use letters, digits and underscores, not starting with a digit",
         )
-    if not _holdable(value):
+    yield from _text_problems(name, value)
+
+
+def _text_problems(name: str, value: str) -> Iterator[Problem]:
+    sign = unusable_character(value)
+    if sign:
         yield Problem(
-            f"the value of {name} holds signs that no environment variable can hold",
+            f"the value of {name} holds {sign}, which no environment variable can hold",
             field=name,
-            mend="remove zero bytes and broken Unicode from it",
+            mend="remove that character",
         )
-
-
-def _holdable(text: str) -> bool:
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False

@@ -28,9 +28,11 @@ KIND = "TemplateManifest"
 RESERVED_PARAMETERS = ("project_name", "project_description", "author_name", "author_email")
 """Asked for every template, and therefore declared by none."""
 
+_NO_GPU = (None, False, "none")
 _MANY_PARAMETERS = 2
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _SECRET = re.compile(r"[A-Z][A-Z0-9_]*")
+_TYPE_MEND = "for example llm, embeddings or vectors"
 _WORD = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -67,9 +69,7 @@ def _read(findings: Findings) -> TemplateManifest:
         parameters=parameters,
         secrets=secrets,
         hardware=_hardware(hardware),
-        provides=provides.texts(
-            "provides", pattern=_WORD, mend="name types, for example  provides: [llm]"
-        ),
+        provides=_provides(provides),
         dependencies=_needs(dependencies),
         metadata=root.mapping("metadata"),
         unknown=root.unknown(),
@@ -143,10 +143,11 @@ def _hardware(fields: Fields) -> Mapping[str, object]:
     for name in ("memory", "disk"):
         _check_quantity(hardware, name)
     hardware.number("cpu")
-    gpu = hardware.fields("gpu")
-    gpu.integer("count", 0, least=0)
-    _check_quantity(gpu, "memory")
-    gpu.unknown(free=True)
+    if hardware.value("gpu") not in _NO_GPU:
+        gpu = hardware.fields("gpu")
+        gpu.integer("count", 0, least=0)
+        _check_quantity(gpu, "memory")
+        gpu.unknown(free=True)
     hardware.unknown(free=True)
     return fields.mapping("hardware")
 
@@ -158,15 +159,33 @@ def _check_quantity(fields: Fields, name: str) -> None:
         fields.problem(name, problem, "write a number and a unit, for example 24Gi")
 
 
+def _provides(fields: Fields) -> tuple[str, ...]:
+    """Read what is provided: types, or entries as they stand in the descriptor."""
+    if not _holds_mappings(fields.value("provides")):
+        mend = "name types, for example  provides: [llm]"
+        return fields.texts("provides", pattern=_WORD, mend=mend)
+    types = []
+    for entry in fields.items("provides"):
+        types.append(entry.text("type", required=True, pattern=_WORD, mend=_TYPE_MEND))
+        entry.unknown(known=("container", "path", "protocol", "description"))
+    return tuple(types)
+
+
 def _needs(fields: Fields) -> tuple[Need, ...]:
-    values = fields.value("dependencies")
-    if isinstance(values, list) and all(isinstance(value, str) for value in values):
-        return tuple(Need(text) for text in fields.texts("dependencies", pattern=_WORD))
+    if not _holds_mappings(fields.value("dependencies")):
+        mend = "name types, for example  dependencies: [llm]"
+        return tuple(
+            Need(type_) for type_ in fields.texts("dependencies", pattern=_WORD, mend=mend)
+        )
     return tuple(_need(entry) for entry in fields.items("dependencies"))
 
 
+def _holds_mappings(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(each, dict) for each in value)
+
+
 def _need(entry: Fields) -> Need:
-    type_ = entry.text("type", required=True, mend="for example llm, embeddings or vectors")
+    type_ = entry.text("type", required=True, pattern=_WORD, mend=_TYPE_MEND)
     need = Need(type_, entry.text("description"), entry.boolean("optional", False))
     entry.unknown(known=("name", "env"))
     return need

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
 from thinkube_catalog.domain.documents import DocumentInvalidError, read_yaml, survey_yaml
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.builders import a_manifest, a_parameter
+from tests.strategies import parameters
 from thinkube_catalog.domain.manifest import (
     Parameter,
     TemplateManifest,
@@ -11,15 +14,12 @@ from thinkube_catalog.domain.manifest import (
     questions_from_parameters,
 )
 
-from tests.builders import a_manifest, a_parameter
-from tests.strategies import parameters
-
 
 def said(manifest: TemplateManifest, questions: dict[str, object]) -> list[str]:
     return [str(problem) for problem in mirror_problems(manifest, questions)]
 
 
-COPIER = {
+COPIER: dict[str, object] = {
     "_subdirectory": "template",
     "project_name": {"type": "str", "help": "Its name"},
     "greeting": {"type": "str", "default": "Hello"},

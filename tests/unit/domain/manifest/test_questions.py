@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.sandbox import SandboxedEnvironment
-from thinkube_catalog.domain.manifest import Parameter, questions_from_parameters
 
 from tests.builders import a_parameter
 from tests.strategies import parameters, prose
+from thinkube_catalog.domain.manifest import Parameter, questions_from_parameters
 
 JINJA = SandboxedEnvironment(
     extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],

@@ -6,6 +6,10 @@ import re
 
 import pytest
 from hypothesis import given
+
+from tests.builders import a_manifest
+from tests.strategies import manifests
+from tests.written import manifest_text
 from thinkube_catalog.domain.manifest import (
     ManifestInvalidError,
     Need,
@@ -13,10 +17,6 @@ from thinkube_catalog.domain.manifest import (
     TemplateManifest,
     parse_manifest,
 )
-
-from tests.builders import a_manifest
-from tests.strategies import manifests
-from tests.written import manifest_text
 
 HEAD = "apiVersion: thinkube.io/v1\nkind: TemplateManifest\nmetadata: {name: tkt-chat}\n"
 
@@ -139,6 +139,13 @@ def test_dependencies_are_types_or_entries() -> None:
     long = parse_manifest(f"{HEAD}parameters: []\n{text}\n")
     assert short.value.dependencies == (Need("llm"),)
     assert long.value.dependencies == (Need("vectors", "Where passages are", optional=True),)
+
+
+def test_what_is_provided_may_be_written_as_in_the_descriptor() -> None:
+    text = "provides: [{type: llm, protocol: openai, path: /v1}]\nhardware: {gpu: none}\n"
+    parsed = parse_manifest(f"{HEAD}parameters: []\n{text}")
+    assert parsed.warnings == ()
+    assert parsed.value.provides == ("llm",)
 
 
 def test_everything_wrong_is_listed_at_once() -> None:

@@ -1,0 +1,114 @@
+"""The database: connections as we want them, and a schema that is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import Session
+
+from thinkube_catalog.domain.deployments import StoreUnavailableError
+
+NEWEST = "0001"
+"""The newest migration. A test keeps it equal to what the migrations' folder holds."""
+
+_LOCK = 7_403_115  # any number, the same for every process that migrates
+_BUSY_MILLISECONDS = 30_000
+
+
+class Database:
+    """One database by URL: `sqlite:///path/to/file` or `postgresql+psycopg://…`.
+
+    Raises StoreUnavailableError when it cannot be reached or stays locked.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        self._engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
+        self._reading = self._engine.execution_options(reading=True)
+        with _translated():
+            self._migrate()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that only reads, in one transaction."""
+        with _translated(), Session(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a session whose changes are committed together at the end, or not at all."""
+        with _translated(), Session(self._engine) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        with self._engine.begin() as connection:
+            if not self.is_sqlite:  # SQLite's write transaction is a lock already
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            if _version(connection) != NEWEST:
+                _upgrade(connection)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        # The first line only: further ones repeat statements and values.
+        raise StoreUnavailableError(str(error.orig).partition("\n")[0]) from None
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": 10}
+    )
+
+
+def _sqlite(url: str) -> Engine:
+    path = url.removeprefix("sqlite:///")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 (the driver's own)
+    connection.isolation_level = None  # the driver begins nothing by itself: we do, below
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    # A transaction that reads first and then writes cannot wait for another writer in WAL mode,
+    # it fails at once; so writers say so from the start.
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _version(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+
+def _upgrade(connection: Connection) -> None:
+    # Imported here, since it is slow and hardly ever needed.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

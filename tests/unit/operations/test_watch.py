@@ -1,0 +1,85 @@
+"""Between runs: every change of state is told once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stage import Stage
+from tests.stand_ins import TEMPLATE, push
+from thinkube_catalog.domain.deployments import DeploymentNotFoundError, EventKind, State
+from thinkube_catalog.operations import deploy, watch
+from thinkube_catalog.operations.deploy import DeploymentRequest
+
+
+@pytest.fixture
+def chat(stage: Stage) -> Stage:
+    deploy.request(stage.platform, DeploymentRequest(TEMPLATE, "chat"))
+    return stage
+
+
+def told(stage: Stage) -> list[tuple[EventKind, str]]:
+    """Observe until nothing changes; return what was told since the run ended."""
+    for _ in range(8):
+        watch.observe(stage.platform)
+    events = stage.platform.deployments.events("chat")
+    return [(event.kind, str(event.details["state"])) for event in events if not event.run]
+
+
+def test_nothing_is_told_while_nothing_changes(chat: Stage) -> None:
+    assert told(chat) == []
+
+
+def test_a_push_is_told_from_its_beginning_to_its_end(chat: Stage) -> None:
+    chat.world.patience = 3
+    pushed = push(chat.shelf, "chat", "new")
+    assert told(chat) == [
+        (EventKind.ROLLOUT_STARTED, "deploying"),
+        (EventKind.ROLLOUT_SUCCEEDED, "healthy"),
+    ]
+    assert chat.platform.deployments.get("chat").healthy_commit == pushed
+
+
+def test_a_broken_push_leaves_the_last_healthy_version_and_says_why(chat: Stage) -> None:
+    before = chat.platform.deployments.get("chat").healthy_commit
+    chat.world.broken.add("chat")
+    push(chat.shelf, "chat", "broken")
+    assert told(chat) == [
+        (EventKind.ROLLOUT_STARTED, "deploying"),
+        (EventKind.ROLLOUT_FAILED, "degraded"),
+    ]
+    now = chat.platform.deployments.get("chat")
+    assert now.healthy_commit == before == chat.world.serving["chat"]
+    assert [problem.message for problem in now.problems] == ["it crashes"]
+
+
+def test_an_application_that_falls_ill_and_recovers_is_told_twice(chat: Stage) -> None:
+    serving = chat.world.serving.pop("chat")
+    chat.world.failed["chat"] = serving
+    assert told(chat) == [(EventKind.HEALTH_CHANGED, "degraded")]
+    del chat.world.failed["chat"]
+    assert told(chat)[1:] == [(EventKind.HEALTH_CHANGED, "healthy")]
+    assert chat.platform.deployments.get("chat").problems == ()
+
+
+def test_an_application_removed_behind_our_back_is_told(chat: Stage) -> None:
+    chat.world.applications.clear()
+    assert told(chat) == [(EventKind.HEALTH_CHANGED, "degraded")]
+    assert watch.look(chat.platform, "chat").application is None
+
+
+def test_what_a_run_owns_is_left_to_it(held: Stage) -> None:
+    deploy.request(held.platform, DeploymentRequest(TEMPLATE, "chat"))
+    watch.observe(held.platform)
+    assert held.platform.deployments.events("chat") == []
+    assert held.platform.deployments.get("chat").state is State.DEPLOYING
+
+
+def test_following_continues_after_a_cursor_and_through_the_end(chat: Stage) -> None:
+    events = watch.follow(chat.platform, "chat")
+    assert watch.follow(chat.platform, "chat", after=events[3].cursor) == events[4:]
+    assert watch.follow(chat.platform, "chat", after=events[-1].cursor, wait_seconds=0.2) == []
+
+
+def test_following_what_never_was_is_an_error(stage: Stage) -> None:
+    with pytest.raises(DeploymentNotFoundError):
+        watch.follow(stage.platform, "nobody")
