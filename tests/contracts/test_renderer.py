@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+
+from tests.folders import FolderSources, write_folder
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.memory.renderer import MemoryRenderer, MemoryTemplate
 from thinkube_catalog.domain.catalog import Release
@@ -18,8 +20,6 @@ from thinkube_catalog.domain.questions import (
     Question,
 )
 from thinkube_catalog.domain.rendering import Renderer
-
-from tests.folders import FolderSources, write_folder
 
 COPIER_YML = """
 _subdirectory: template

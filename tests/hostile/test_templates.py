@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.folders import FolderSources, write_folder
 from thinkube_catalog.adapters.copier import CopierRenderer, Limits
 from thinkube_catalog.domain.errors import RenderError
 from thinkube_catalog.domain.questions import Answers, AnswersInvalidError, Form
 from thinkube_catalog.domain.rendering import FileTree
-
-from tests.folders import FolderSources, write_folder
 
 CANARY = "canary-7f3a"
 LIMITS = Limits(

@@ -9,13 +9,11 @@ structured answers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import yaml
 from copier._jinja_ext import UnsetError
 from copier._main import Worker
 from copier._types import MISSING
@@ -25,7 +23,13 @@ from jinja2 import StrictUndefined
 
 from thinkube_catalog.adapters.copier.complaints import complaint
 from thinkube_catalog.adapters.copier.faults import Fault, fault_of
-from thinkube_catalog.adapters.copier.texts import plain, text_problem, value_problem
+from thinkube_catalog.adapters.copier.texts import (
+    noted,
+    parsed_as_noted,
+    plain,
+    text_problem,
+    value_problem,
+)
 
 _DETAILS: Final = frozenset(
     [
@@ -152,7 +156,8 @@ class _Asking:
         answers.user[name] = value
         if self.describe and (answered or question.get_ask()):
             state = self._describe(question, type_name, offered)
-            state |= {"value": plain(value), "answered": answered, "error": error}
+            shown = value if error else _carried(value, question, type_name)
+            state |= {"value": plain(shown), "answered": answered, "error": error}
             self.reply.questions.append(state)
 
     def _parse(self, question: Question, type_name: str, raw: Any) -> tuple[Any, str]:  # noqa: ANN401 - an answer is anything
@@ -270,6 +275,14 @@ def _blank(question: Question, type_name: str) -> object:
     return {"str": "", "path": "", "bool": False, "int": 0, "float": 0.0}.get(type_name)
 
 
+def _carried(value: Any, question: Question, type_name: str) -> Any:  # noqa: ANN401 - as above
+    if type_name != "yaml":
+        return value
+    if question.multiselect and isinstance(value, list):
+        return [noted(item) for item in value]
+    return noted(value)
+
+
 def _notation(value: Any, question: Question) -> Any:  # noqa: ANN401 - an answer is anything
     """Write a checked text so that Copier, which parses every text, reads that very text."""
     if question.multiselect and isinstance(value, list):
@@ -277,21 +290,13 @@ def _notation(value: Any, question: Question) -> Any:  # noqa: ANN401 - an answe
     return _notated(value)
 
 
-def _notated(value: Any) -> Any:  # noqa: ANN401
-    if not isinstance(value, str):
-        return value
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        parsed = None
-    if not isinstance(parsed, str | int | float | bool | list | dict | None):
-        return value  # a date: it was made plain as this text and is a date again when parsed
-    return json.dumps(value, ensure_ascii=False)
+def _notated(value: Any) -> Any:  # noqa: ANN401 - an answer is anything
+    return parsed_as_noted(value) if isinstance(value, str) else value
 
 
 def _choice(question: Question, choice: Any) -> dict[str, object]:  # noqa: ANN401 - questionary's Choice
     return {
-        "value": plain(question.cast_answer(choice.value)),
+        "value": plain(noted(question.cast_answer(choice.value))),
         "label": str(choice.title),
         "disabled": str(choice.disabled or ""),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -53,6 +54,35 @@ def _inside(value: object) -> list[object]:
     if isinstance(value, dict):
         return [*value, *value.values()]
     return list(value) if isinstance(value, list | tuple | set) else []
+
+
+def is_plain(value: object) -> bool:
+    """Tell whether JSON has this value: no dates, sets or bytes in it, and texts as keys."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return all(is_plain(inner) for inner in value)
+    return isinstance(value, str | int | float | bool | None)
+
+
+def noted(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
+    """Return a yaml answer as JSON can carry it: what JSON does not have is kept as YAML text."""
+    if is_plain(value):
+        return value
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=2**30)
+    return text.removesuffix("...\n").strip()
+
+
+def parsed_as_noted(text: str) -> str:
+    """Return what Copier, which parses every text, has to be given for the answer `text`.
+
+    The other half of `noted`: a text of YAML with dates in it stays one; all others are quoted.
+    """
+    try:
+        parsed = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        parsed = None
+    return json.dumps(text, ensure_ascii=False) if is_plain(parsed) else text
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - whatever YAML gives
