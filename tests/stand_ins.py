@@ -39,6 +39,7 @@ from thinkube_catalog.domain.gitops import (
 from thinkube_catalog.domain.questions import Answers, Form, Question
 from thinkube_catalog.domain.rendering import File, FileTree
 
+FOLDER = Path(__file__).parent / "stand_in_template"
 NONE: Mapping[str, str] = {}
 TEMPLATE = "tkt-chat"
 RELEASE = Release("https://forge.example/templates/tkt-chat", "v1.0.0", "a" * 40)
@@ -253,6 +254,7 @@ class StandInRenderer:
                 Question("token", "str", value=token, secret=True, answered="token" in raw),
             ),
             problems=tuple(wrong),
+            asked_by="copier.yml",
         )
 
     def render(
@@ -277,7 +279,7 @@ class StandInSources:
         return replace(RELEASE, location=source.location)
 
     def checkout(self, release: Release) -> Path:
-        raise NotImplementedError
+        return FOLDER
 
 
 def push(shelf: Shelf, name: str, text: str, *, owner: str = "thinkube-deployments") -> str:
