@@ -236,7 +236,11 @@ def _failure(lines: tuple[str, ...], late: bool) -> Cause:
         message, mend = "installing the requirements took too long", "sync to try again"
     else:
         plain = [line.strip(" \u00d7\u2570\u2500\u25b6\u2502\t") for line in lines if line.strip()]
-        telling = (line for line in plain if re.search(r"error|no solution|failed", line, re.IGNORECASE))
-        message = f"the requirements cannot be installed: {next(telling, plain[-1] if plain else '')}"
+        telling = (
+            line for line in plain if re.search(r"error|no solution|failed", line, re.IGNORECASE)
+        )
+        message = (
+            f"the requirements cannot be installed: {next(telling, plain[-1] if plain else '')}"
+        )
         mend = "mend the requirements file and push, or sync to try again if a server was away"
     return Cause(CauseKind.ENVIRONMENT_FAILED, message, mend=mend, lines=lines)
