@@ -8,6 +8,7 @@ import time
 from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 
 TIMEOUT_SECONDS = 5.0
 
@@ -48,7 +49,7 @@ def _get(port: int, path: str, at: float) -> Reply:
     finally:
         connection.close()
     said = f"GET {path} answered {answer.status}"
-    if 200 <= answer.status < 400:
+    if HTTPStatus.OK <= answer.status < HTTPStatus.BAD_REQUEST:
         return Reply(True, said, at)
     return Reply(False, f"{said}: {excerpt}" if excerpt else said, at)
 

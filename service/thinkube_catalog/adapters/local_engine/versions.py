@@ -67,16 +67,12 @@ class Workshop:
             return self._make(commit, url, attempt)
         except InvalidError as error:
             return Unready(tuple(_descriptor_causes(error)))
-        except CheckoutError as error:
-            return Unready((Cause(CauseKind.SYNC_ERROR, str(error), "mend it and push"),))
         except EnvironmentFailedError as error:
             return Unready((error.cause,))
-        except EnvironmentAbandonedError:
-            return Unready((), passing=True)
-        except (UnavailableError, OSError) as error:
+        except (UnavailableError, OSError, EnvironmentAbandonedError) as error:
             return Unready((Cause(CauseKind.SYNC_ERROR, str(error)),), passing=True)
-        except CatalogError as error:
-            return Unready((Cause(CauseKind.SYNC_ERROR, str(error)),))
+        except (CheckoutError, CatalogError) as error:
+            return Unready((Cause(CauseKind.SYNC_ERROR, str(error), "mend it and push"),))
 
     def _make(self, commit: str, url: str, attempt: Attempt) -> Version | Unready:
         folder = self.folder / commit
