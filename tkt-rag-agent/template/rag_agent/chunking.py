@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rag_agent.reading import Reading
+from rag_agent.extraction import Reading
 
 # Paragraphs first, then sentences, lines, clauses, words.
 _BORDERS = ["\n\n", ". ", "? ", "! ", "\n", "。", "; ", ", ", " ", ""]

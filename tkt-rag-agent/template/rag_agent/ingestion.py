@@ -21,7 +21,7 @@ from rag_agent.errors import AgentError, BusyError, InputError, MissingError, Un
 from rag_agent.identity import Caller
 from rag_agent.index import Document, Index, document_id
 from rag_agent.metrics import Metrics
-from rag_agent.pdf import Limits
+from rag_agent.extraction import Limits
 from rag_agent.reading import read, safe_name
 from rag_agent.settings import Settings
 

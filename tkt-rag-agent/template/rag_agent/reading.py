@@ -1,36 +1,25 @@
 """From a file's bytes to its text, in sections that know their page or heading.
 
-Files come from strangers. PDFs are read in a child process with limits, HTML loses everything
-that is not text, and whatever cannot be read raises UnreadableError with the reason.
+Files come from strangers. PDF and HTML are read in a child process with limits, and whatever cannot be read raises UnreadableError with the reason.
 """
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from rag_agent.errors import UnreadableError
-from rag_agent.pdf import Limits, read_pdf
+from rag_agent.extraction import Limits, Reading, Section, extract
 
 MARKDOWN = frozenset({".md", ".markdown"})
 HTML = frozenset({".html", ".htm", ".xhtml"})
 TEXT = frozenset({".txt", ".text", ""})
 SUFFIXES = MARKDOWN | HTML | TEXT | {".pdf"}
+# Encodings that are guessed apart with certainty. The other one-byte code pages of Latin scripts are
+# not among them: guessing between those spoils more accents than it saves.
+_OLDER_ENCODINGS = ["cp1252", "cp1251", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
 _LONGEST_NAME = 200
 _LONGEST_HEADING = 100
-
-
-@dataclass(frozen=True)
-class Section:
-    text: str
-    page: int | None = None  # counted from 1
-    heading: str = ""
-
-
-@dataclass(frozen=True)
-class Reading:
-    title: str
-    sections: tuple[Section, ...]
 
 
 def safe_name(name: str) -> str:
@@ -71,12 +60,10 @@ def read(path: Path, name: str, limits: Limits) -> Reading:
 
 
 def _read_as(suffix: str, path: Path, limits: Limits) -> Reading:
-    if suffix == ".pdf":
-        found = read_pdf(path, limits)
-        pages = enumerate(found.pages, start=1)
-        return Reading(found.title, tuple(Section(_tidy(text), page=n) for n, text in pages))
-    if suffix in HTML:
-        return _read_html(path.read_bytes())
+    if suffix == ".pdf" or suffix in HTML:
+        found = extract("pdf" if suffix == ".pdf" else "html", path, limits)
+        tidied = (replace(part, text=_tidy(part.text)) for part in found.sections)
+        return Reading(found.title, tuple(tidied))
     text = _decode(path.read_bytes())
     return _read_markdown(text) if suffix in MARKDOWN else _read_text(text)
 
@@ -97,7 +84,7 @@ def _decode(raw: bytes) -> str:
 def _guess(raw: bytes) -> str:
     from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed, slow to load
 
-    best = from_bytes(raw[:200_000]).best()
+    best = from_bytes(raw[:200_000], cp_isolation=_OLDER_ENCODINGS).best()
     if best is None or b"\x00" in raw:
         raise UnreadableError("The file is not text in any known encoding; save it as UTF-8.")
     return raw.decode(best.encoding, errors="replace")
@@ -149,30 +136,3 @@ def _read_markdown(text: str) -> Reading:
         title = title or (heading if len(found[1]) == 1 else "")
     sections.append(Section("\n".join(body), heading=heading))
     return Reading(title, tuple(sections))
-
-
-def _read_html(raw: bytes) -> Reading:
-    from bs4 import BeautifulSoup  # noqa: PLC0415 - only for HTML
-
-    try:
-        page = BeautifulSoup(raw, "html.parser")
-        title = page.title.get_text(" ", strip=True) if page.title else ""
-        for element in page(["script", "style", "noscript", "template", "svg", "head", "iframe"]):
-            element.decompose()
-        for element in page(["h1", "h2", "h3", "h4", "h5", "h6"]):
-            element.replace_with(f"\n\x00{' '.join(element.get_text(' ').split())}\x01\n")
-        for element in page(["p", "div", "li", "tr", "br", "pre", "section", "table", "blockquote"]):
-            element.insert_after("\n\n" if element.name in {"p", "pre", "section"} else "\n")
-        text = page.get_text("")
-    except RecursionError as error:
-        raise UnreadableError("The HTML is nested too deeply.") from error
-    return Reading(title, tuple(_html_sections(text)))
-
-
-def _html_sections(text: str) -> list[Section]:
-    first, *others = text.split("\x00")
-    sections = [Section(_tidy(first))]
-    for part in others:
-        heading, _, body = part.partition("\x01")
-        sections.append(Section(_tidy(body), heading=_tidy(heading)))
-    return sections
