@@ -127,33 +127,29 @@ class Limits:
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A body without a declared length is counted as it comes."""
         taken = 0
-        started = False
+        answered = False
 
         async def counting_receive() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._most:
-                raise _TooLargeError
+                raise ValueError("the body is too large")
             return message
 
-        async def noting_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, counting_receive, noting_send)
-        except _TooLargeError:
-            if not started:
+        async def guarding_send(message: Message) -> None:
+            nonlocal answered
+            if taken <= self._most:
+                await send(message)
+            elif not answered:
+                # Whatever the application made of the broken body, this is the reason.
+                answered = True
                 await self._too_large()(scope, receive, send)
+
+        await self._app(scope, counting_receive, guarding_send)
 
     def _too_large(self) -> JSONResponse:
         return _refuse(413, f"The request is larger than {self._most / 2**20:g} MB.")
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 def _refuse(status: int, sentence: str) -> JSONResponse:
