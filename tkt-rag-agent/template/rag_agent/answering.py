@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -171,7 +171,7 @@ class Agent:
         history: Sequence[Turn],
         retrieval: Retrieval,
         trace: Trace,
-    ) -> Iterator[Delta]:
+    ) -> Generator[Delta, None, Answer]:
         """Stream the answer; the generator's return value is the Answer."""
         writer = self.writer
         if writer is None:
@@ -218,9 +218,7 @@ class Agent:
         )
 
 
-def _unwritten(
-    conversation: str, status: Status, message: str, retrieval: Retrieval
-) -> Answer:
+def _unwritten(conversation: str, status: Status, message: str, retrieval: Retrieval) -> Answer:
     return Answer(
         conversation, status, "", message, (), retrieval.passages, retrieval.kind,
         retrieval.notes, None,

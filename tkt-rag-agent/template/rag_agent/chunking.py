@@ -20,7 +20,7 @@ class Chunk:
 
 def chunks_of(reading: Reading, size: int, overlap: int) -> list[Chunk]:
     """Cut a document into passages of at most `size` characters, headings not counted."""
-    from langchain_text_splitters import RecursiveCharacterTextSplitter  # noqa: PLC0415 - slow
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
 
     splitter = RecursiveCharacterTextSplitter(
         chunk_size=size, chunk_overlap=overlap, separators=_BORDERS, keep_separator="end"

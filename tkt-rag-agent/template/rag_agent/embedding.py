@@ -30,17 +30,17 @@ def embedder_of(settings: Settings) -> Embedder | None:
         return _local(Path(settings.embeddings_model_path))
     if not (settings.embeddings_base_url and settings.embeddings_model):
         return None
-    from langchain_openai import OpenAIEmbeddings  # noqa: PLC0415 - takes a second to load
+    from langchain_openai import OpenAIEmbeddings
 
     return Embedder(
         f"gateway:{settings.embeddings_model}",
         OpenAIEmbeddings(
             model=settings.embeddings_model,
-            base_url=openai_base(settings.embeddings_base_url),
-            api_key=lambda: settings.embeddings_api_key.get_secret_value() or "none",
+            openai_api_base=openai_base(settings.embeddings_base_url),
+            openai_api_key=lambda: settings.embeddings_api_key.get_secret_value() or "none",
             # Counting tokens would download a vocabulary; passages are bounded by CHUNK_SIZE.
             check_embedding_ctx_length=False,
-            timeout=settings.llm_timeout_s,
+            request_timeout=settings.llm_timeout_s,
             max_retries=settings.llm_retries,
             chunk_size=32,
         ),
@@ -52,7 +52,7 @@ class SentenceEmbeddings(Embeddings):
 
     def __init__(self, folder: Path) -> None:
         try:
-            from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - optional
+            from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise IndexUnavailableError(
                 "EMBEDDINGS_MODEL_PATH is set, but sentence-transformers is not installed: "

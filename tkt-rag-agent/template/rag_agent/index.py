@@ -130,7 +130,9 @@ class Index:
         """
         # Cut from the same text with the same settings, a passage keeps its id: no doubles.
         ids = [
-            str(uuid.uuid5(_NAMESPACE, f"{document.document_id}{document.content_hash}{c.position}"))
+            str(
+                uuid.uuid5(_NAMESPACE, f"{document.document_id}{document.content_hash}{c.position}")
+            )
             for c in chunks
         ]
         with self._writing:
@@ -138,7 +140,7 @@ class Index:
                 part = chunks[start : start + _BATCH]
                 with self._collection.calls():
                     self._both.add_texts(
-                        [_searched(chunk) for chunk in part],
+                        [_searched(document, chunk) for chunk in part],
                         [_metadata(document, chunk) for chunk in part],
                         ids[start : start + _BATCH],
                     )
@@ -213,9 +215,9 @@ def _field(key: str, match: models.Match) -> models.FieldCondition:
     return models.FieldCondition(key=key, match=match)
 
 
-def _searched(chunk: Chunk) -> str:
-    """What is indexed: the heading belongs to the meaning of the passage under it."""
-    return f"{chunk.heading}\n\n{chunk.text}" if chunk.heading else chunk.text
+def _searched(document: Document, chunk: Chunk) -> str:
+    """What is indexed: a passage is also about what its document and its section are about."""
+    return "\n".join(part for part in (document.title, chunk.heading, chunk.text) if part)
 
 
 def _metadata(document: Document, chunk: Chunk) -> dict[str, object]:

@@ -18,10 +18,10 @@ from typing import BinaryIO, Literal
 
 from rag_agent.chunking import chunks_of
 from rag_agent.errors import AgentError, BusyError, InputError, MissingError, UnreadableError
+from rag_agent.extraction import Limits
 from rag_agent.identity import Caller
 from rag_agent.index import Document, Index, document_id
 from rag_agent.metrics import Metrics
-from rag_agent.extraction import Limits
 from rag_agent.reading import read, safe_name
 from rag_agent.settings import Settings
 
@@ -78,9 +78,7 @@ class _Kept:
 class Ingestions:
     """Accepts uploads and works them off, one after the other."""
 
-    def __init__(
-        self, index: Callable[[], Index], settings: Settings, metrics: Metrics
-    ) -> None:
+    def __init__(self, index: Callable[[], Index], settings: Settings, metrics: Metrics) -> None:
         self._index = index
         self._settings = settings
         self._metrics = metrics
@@ -147,9 +145,7 @@ class Ingestions:
             return _Kept(name, None, "", str(error))
         return _Kept(safe, path, digest.hexdigest())
 
-    def _work(
-        self, job_id: str, kept: list[_Kept], acl: tuple[str, ...], caller: Caller
-    ) -> None:
+    def _work(self, job_id: str, kept: list[_Kept], acl: tuple[str, ...], caller: Caller) -> None:
         for number, file in enumerate(kept):
             try:
                 self._take(job_id, number, file, acl, caller)
@@ -158,9 +154,7 @@ class Ingestions:
             except Exception:
                 # A bug, or a file that a parser chokes on: the other files still go on.
                 _log.exception("ingestion of a file failed")
-                self._update(
-                    job_id, number, state="failed", problem="The file could not be read."
-                )
+                self._update(job_id, number, state="failed", problem="The file could not be read.")
             finally:
                 if file.path:
                     file.path.unlink(missing_ok=True)
@@ -193,9 +187,7 @@ class Ingestions:
             self._update(job_id, number, state="unchanged", chunks_done=len(chunks))
             return
         self._update(job_id, number, state="writing")
-        index.write(
-            document, chunks, lambda done: self._update(job_id, number, chunks_done=done)
-        )
+        index.write(document, chunks, lambda done: self._update(job_id, number, chunks_done=done))
         self._metrics.chunks.inc(len(chunks))
         self._update(job_id, number, state="added")
 

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langfuse import Langfuse, propagate_attributes
@@ -75,7 +76,7 @@ class _LangfuseTrace:
 
     def end(self, output: object, scores: dict[str, float], problem: str = "") -> None:
         for name, value in scores.items():
-            _safely(lambda n=name, v=value: self._root.score_trace(name=n, value=v))
+            _safely(partial(self._root.score_trace, name=name, value=value))
         _safely(lambda: self._root.update(output=output, metadata=scores, **_level(problem)))
         _safely(self._root.end)
 

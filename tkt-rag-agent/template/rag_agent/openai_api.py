@@ -182,9 +182,7 @@ class _Reply:
 
     def _chunk(self, delta: dict[str, str], finish: str | None = None, **more: object) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _sent(
-            {**self._same, "object": "chat.completion.chunk", "choices": [choice], **more}
-        )
+        return _sent({**self._same, "object": "chat.completion.chunk", "choices": [choice], **more})
 
 
 def _extension(answer: Answer) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rag_agent.identity import Caller, caller_of, readers
 from rag_agent.services import Services
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-import gradio as gr  # noqa: E402 - reads the line above while it loads
+import gradio as gr
 
 _CSS = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 _POLL_SECONDS = 0.25
@@ -27,7 +27,7 @@ def mount_page(app: FastAPI, services: Services) -> FastAPI:
     """Put the page at / of the application."""
     fonts = ["system-ui", "sans-serif"]  # named, so that no font is fetched from elsewhere
     theme = gr.themes.Soft(font=fonts, font_mono=["ui-monospace", "monospace"])
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         _blocks(services),
         path="/",
@@ -39,9 +39,10 @@ def mount_page(app: FastAPI, services: Services) -> FastAPI:
         footer_links=[],
         ssr_mode=False,
     )
+    return mounted
 
 
-def _blocks(services: Services) -> gr.Blocks:
+def _blocks(services: Services) -> Any:
     page = _Page(services)
     title = services.settings.assistant_title
     with gr.Blocks(title=title, delete_cache=_FORGET, fill_width=True) as blocks:
@@ -95,8 +96,7 @@ def _blocks(services: Services) -> gr.Blocks:
                     remove = gr.Button("Remove", size="sm", scale=1, min_width=90)
 
         documents = [status, listing, chosen]
-        private = {"api_visibility": "private"}
-        blocks.load(page.opened, None, [*documents, acl, upload], **private)
+        blocks.load(page.opened, None, [*documents, acl, upload], api_visibility="private")
         for event in (asked.submit, send.click):
             event(
                 page.ask,
@@ -104,15 +104,17 @@ def _blocks(services: Services) -> gr.Blocks:
                 [asked, chat, conversation, passages],
                 show_progress="minimal",
                 show_progress_on=[passages],
-                **private,
+                api_visibility="private",
             )
-        upload.upload(page.add, [upload, acl], [upload, progress], **private).then(
-            page.documents, None, documents, **private
+        upload.upload(page.add, [upload, acl], [upload, progress], api_visibility="private").then(
+            page.documents, None, documents, api_visibility="private"
         )
-        remove.click(page.remove, [chosen], [progress], **private).then(
-            page.documents, None, documents, **private
+        remove.click(page.remove, [chosen], [progress], api_visibility="private").then(
+            page.documents, None, documents, api_visibility="private"
         )
-        new.click(lambda: ([], "", ""), None, [chat, conversation, passages], **private)
+        new.click(
+            lambda: ([], "", ""), None, [chat, conversation, passages], api_visibility="private"
+        )
     return blocks
 
 
@@ -179,22 +181,19 @@ class _Page:
 
     def add(self, paths: list[str] | None, acl: str, request: gr.Request) -> Iterator[Any]:
         """Start an ingestion and follow it to its end."""
-        opened = []
+        given = [Path(path) for path in paths or []]
+        opened = [(path.name, path.open("rb")) for path in given]
         try:
             caller = self._caller(request)
-            for path in paths or []:
-                opened.append((Path(path).name, Path(path).open("rb")))
-            job = self._services.ingestions.start(
-                opened, readers(acl.split(","), caller), caller
-            )
+            job = self._services.ingestions.start(opened, readers(acl.split(","), caller), caller)
         except AgentError as error:
             yield gr.update(value=None), panels.status([str(error)])
             return
         finally:
             for _, stream in opened:
                 stream.close()
-            for path in paths or []:
-                Path(path).unlink(missing_ok=True)  # the ingestion has a copy of its own
+            for path in given:
+                path.unlink(missing_ok=True)  # the ingestion has a copy of its own
         while True:
             job = self._services.ingestions.get(job.ingestion_id, caller)
             yield gr.update(value=None), panels.progress(job)
@@ -212,4 +211,5 @@ class _Page:
         return panels.removed(gone.name)
 
     def _caller(self, request: gr.Request) -> Caller:
+        assert request.request is not None  # Gradio fills it in for every call from a page
         return caller_of(request.request.headers, self._services.settings)

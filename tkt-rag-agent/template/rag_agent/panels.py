@@ -70,9 +70,7 @@ def _file(file: FileProgress) -> str:
     )
 
 
-def passages(
-    found: Sequence[Passage], cited: Sequence[Passage], notes: Sequence[str] = ()
-) -> str:
+def passages(found: Sequence[Passage], cited: Sequence[Passage], notes: Sequence[str] = ()) -> str:
     """The passages, those that the answer cites first and marked."""
     if not found:
         return status(notes)
@@ -118,4 +116,6 @@ def answer_text(text: str) -> str:
 
 def plain(text: str) -> str:
     """Text whose marks mean nothing in Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|>~$])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+    return re.sub(
+        r"([\\`*_{}\[\]()#+\-.!|>~$])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;")
+    )

@@ -1,7 +1,7 @@
 """What the model is told, and which of its citations count.
 
-Passages are material, not instructions: they stand in a block of their own, cannot close it, and the
-model is told so before and after.
+Passages are material, not instructions: they stand in a block of their own, cannot close it, and
+the model is told so before and after.
 """
 
 import re

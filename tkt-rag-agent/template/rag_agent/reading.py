@@ -1,6 +1,7 @@
 """From a file's bytes to its text, in sections that know their page or heading.
 
-Files come from strangers. PDF and HTML are read in a child process with limits, and whatever cannot be read raises UnreadableError with the reason.
+Files come from strangers. PDF and HTML are read in a child process with limits, and whatever
+cannot be read raises UnreadableError with the reason.
 """
 
 import re
@@ -15,8 +16,8 @@ MARKDOWN = frozenset({".md", ".markdown"})
 HTML = frozenset({".html", ".htm", ".xhtml"})
 TEXT = frozenset({".txt", ".text", ""})
 SUFFIXES = MARKDOWN | HTML | TEXT | {".pdf"}
-# Encodings that are guessed apart with certainty. The other one-byte code pages of Latin scripts are
-# not among them: guessing between those spoils more accents than it saves.
+# Encodings that are guessed apart with certainty. The other one-byte code pages of Latin scripts
+# are not among them: guessing between those spoils more accents than it saves.
 _OLDER_ENCODINGS = ["cp1252", "cp1251", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
 _LONGEST_NAME = 200
 _LONGEST_HEADING = 100
@@ -82,7 +83,7 @@ def _decode(raw: bytes) -> str:
 
 
 def _guess(raw: bytes) -> str:
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed, slow to load
+    from charset_normalizer import from_bytes
 
     best = from_bytes(raw[:200_000], cp_isolation=_OLDER_ENCODINGS).best()
     if best is None or b"\x00" in raw:

@@ -51,7 +51,9 @@ def retrieve(question: str, caller: Caller, index: Index, settings: Settings) ->
     similar = {match.passage_id: match.score for match in by_meaning}
     merged: list[Passage] = []
     for score, match in _fuse(by_words, by_meaning):
-        share = coverage(question, f"{match.document.title} {match.heading} {match.text}", index.language)
+        share = coverage(
+            question, f"{match.document.title} {match.heading} {match.text}", index.language
+        )
         similarity = similar.get(match.passage_id)
         near = similarity is not None and similarity >= settings.min_similarity
         if near or share >= settings.min_coverage:

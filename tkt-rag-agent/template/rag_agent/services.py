@@ -34,9 +34,7 @@ class Services:
             writer = GatewayWriter(settings)
         self.has_writer = writer is not None
         self.ingestions = Ingestions(self.index, settings, self.metrics)
-        self.agent = Agent(
-            settings, self.index, writer, self.memory, self.tracer, self.metrics
-        )
+        self.agent = Agent(settings, self.index, writer, self.memory, self.tracer, self.metrics)
         self._index: Index | None = None
         self._reason = "The index of documents is being opened."
         self._closing = threading.Event()
@@ -67,7 +65,7 @@ class Services:
                 self._index = Index(collection, embedder, self.settings.chunk_size)
             except IndexUnavailableError as error:
                 if str(error) != self._reason:
-                    _log.error("%s", error)  # noqa: TRY400 - a sentence for operators, no bug
+                    _log.error("%s", error)
                 self._reason = str(error)
                 self._closing.wait(_RETRY_SECONDS)
             else:

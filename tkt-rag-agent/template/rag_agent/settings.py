@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     read_timeout_s: float = Field(120, gt=0, description="Seconds in which a PDF must be read.")
 
     trust_identity_headers: bool = Field(
-        False,  # noqa: FBT003 - pydantic's own form
+        False,
         description="Believe X-Forwarded-User and -Groups. Only behind a proxy that sets them.",
     )
     api_tokens: Annotated[dict[str, TokenOwner], NoDecode] = Field(
@@ -147,4 +147,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table())  # noqa: T201 - a command
+    print(table())

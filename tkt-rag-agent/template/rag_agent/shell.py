@@ -71,10 +71,10 @@ class Shell:
             await _reply(send, 200, {"status": "healthy", "component": self._settings.app_name})
 
 
-def _load(settings: Settings) -> Any:  # noqa: ANN401 - FastAPI, which this module must not load
-    from rag_agent.application import create_app  # noqa: PLC0415 - the point of this module
-    from rag_agent.page import mount_page  # noqa: PLC0415
-    from rag_agent.services import Services  # noqa: PLC0415
+def _load(settings: Settings) -> Any:
+    from rag_agent.application import create_app
+    from rag_agent.page import mount_page
+    from rag_agent.services import Services
 
     services = Services(settings)
     return mount_page(create_app(services), services)

@@ -45,10 +45,10 @@ class Tracer(Protocol):
 class Untraced:
     """All three protocols, doing nothing."""
 
-    def start(self, question: str, user: str, conversation: str) -> Trace:  # noqa: ARG002
+    def start(self, question: str, user: str, conversation: str) -> Trace:
         return self
 
-    def step(self, name: str, kind: StepKind, given: object) -> Step:  # noqa: ARG002
+    def step(self, name: str, kind: StepKind, given: object) -> Step:
         return _UNTRACED_STEP
 
     def end(self, output: object, scores: dict[str, float], problem: str = "") -> None: ...
@@ -68,6 +68,6 @@ def tracer_of(settings: Settings) -> Tracer:
     """Langfuse when both keys are set, otherwise nothing."""
     if not (settings.langfuse_public_key and settings.langfuse_secret_key.get_secret_value()):
         return Untraced()
-    from rag_agent.langfuse_tracing import LangfuseTracer  # noqa: PLC0415 - slow to load
+    from rag_agent.langfuse_tracing import LangfuseTracer
 
     return LangfuseTracer(settings)

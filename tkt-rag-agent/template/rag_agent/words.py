@@ -20,32 +20,38 @@ _WORD = re.compile(r"\w+")
 # Scripts that write without spaces: their words are found as pairs of characters.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _STOP: dict[Language, frozenset[str]] = {
-    "english": frozenset(
-        "a about all also an and any are as at be been but by can could did do does each for from "
-        "had has have how i if in into is it its just may me mean might more most must my no not "
-        "of on only or other our out over please say shall she should so some such tell than that "
-        "the their them then there these they this those to under up us very was we were what "
-        "when where which while who whom whose why will with would you your".split()
+    "english": _words(
+        "a about all also an and any are as at be been but by can could did do does each "
+        "for from had has have how i if in into is it its just may me mean might more "
+        "most must my no not of on only or other our out over please say shall she should "
+        "so some such tell than that the their them then there these they this those to "
+        "under up us very was we were what when where which while who whom whose why will "
+        "with would you your"
     ),
-    "german": frozenset(
-        "aber alle als am an auch auf aus bei bin bis bitte da das dass dem den der des die dies "
-        "diese dieser dieses doch dort du durch ein eine einem einen einer eines er es für haben "
-        "hat ich ihr im in ist ja kann kein keine können man mein mit muss nach nicht noch nur ob "
-        "oder sein sie sind so soll um und uns unter vom von vor war was weil welche wenn wer wie "
-        "wir wird wo zu zum zur über".split()
+    "german": _words(
+        "aber alle als am an auch auf aus bei bin bis bitte da das dass dem den der des "
+        "die dies diese dieser dieses doch dort du durch ein eine einem einen einer eines "
+        "er es für haben hat ich ihr im in ist ja kann kein keine können man mein mit "
+        "muss nach nicht noch nur ob oder sein sie sind so soll um und uns unter vom von "
+        "vor war was weil welche wenn wer wie wir wird wo zu zum zur über"
     ),
-    "french": frozenset(
-        "a ai au aux avec ce ces cette comme comment d dans de des du elle en est et il ils je l "
-        "la le les leur lui ma mais me mes même mon ne nos notre nous on ou où par pas peut plus "
-        "pour pourquoi qu quand que quel quelle quels qui s sa sans se ses si son sont sur ta te "
-        "tes tu un une vos votre vous y à été être".split()
+    "french": _words(
+        "a ai au aux avec ce ces cette comme comment d dans de des du elle en est et il "
+        "ils je l la le les leur lui ma mais me mes même mon ne nos notre nous on ou où "
+        "par pas peut plus pour pourquoi qu quand que quel quelle quels qui s sa sans se "
+        "ses si son sont sur ta te tes tu un une vos votre vous y à été être"
     ),
-    "spanish": frozenset(
-        "a al algo como con cual cuando cuál cuándo cómo de del donde dónde el ella ellos en entre "
-        "era es esta este esto está la las le les lo los me mi muy más nada ni no nos o para pero "
-        "por porque puede que quien quién qué se ser si sin sobre son su sus sí te tiene tu un una "
-        "unas unos y ya yo él".split()
+    "spanish": _words(
+        "a al algo como con cual cuando cuál cuándo cómo de del donde dónde el ella ellos "
+        "en entre era es esta este esto está la las le les lo los me mi muy más nada ni "
+        "no nos o para pero por porque puede que quien quién qué se ser si sin sobre son "
+        "su sus sí te tiene tu un una unas unos y ya yo él"
     ),
     "other": frozenset(),
 }

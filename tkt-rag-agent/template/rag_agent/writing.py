@@ -46,8 +46,8 @@ class GatewayWriter:
     """
 
     def __init__(self, settings: Settings) -> None:
-        import httpx  # noqa: PLC0415 - these two take seconds to load, and /health must not wait
-        from langchain_openai import ChatOpenAI  # noqa: PLC0415
+        import httpx
+        from langchain_openai import ChatOpenAI
 
         self._url = openai_base(settings.llm_base_url)
         self._name = settings.llm_model
@@ -56,7 +56,7 @@ class GatewayWriter:
             base_url=self._url,
             api_key=lambda: settings.llm_api_key.get_secret_value() or "none",
             temperature=settings.llm_temperature,
-            max_tokens=settings.llm_max_tokens,  # type: ignore[call-arg]  # an alias in the class
+            max_tokens=settings.llm_max_tokens,
             timeout=httpx.Timeout(settings.llm_timeout_s, connect=_CONNECT_SECONDS),
             max_retries=settings.llm_retries,
             stream_usage=True,
@@ -73,8 +73,8 @@ class GatewayWriter:
             _log.warning("the model endpoint failed: %s", type(error).__name__)
             raise self._explain(error) from error
 
-    def _explain(self, error: Exception) -> ModelError:
-        import openai  # noqa: PLC0415 - loaded by now
+    def _explain(self, error: Exception) -> ModelError:  # noqa: PLR0911 - one for each trouble
+        import openai
 
         match error:
             case openai.AuthenticationError() | openai.PermissionDeniedError():

@@ -29,7 +29,7 @@ SALARIES = "The salary of the managing director is nine hundred thousand crowns.
 def a_settings(folder: Path, **changes: Any) -> Settings:
     """Settings that depend on nothing outside, but for what is named."""
     given: dict[str, Any] = {"data_dir": folder, "qdrant_url": ":memory:", **changes}
-    return Settings(_env_file=None, **given)  # type: ignore[call-arg]  # pydantic-settings' own
+    return Settings(_env_file=None, **given)
 
 
 class ScriptedWriter:

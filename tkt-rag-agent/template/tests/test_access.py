@@ -93,7 +93,9 @@ def test_identity_headers_are_believed_behind_a_proxy(start: Start) -> None:
     client = start(trust_identity_headers=True)
     ann = {"X-Forwarded-User": "ann", "X-Forwarded-Groups": "board, staff"}
     add(client, ("salaries.txt", SALARIES), acl="group:board", headers=ann)
-    assert "crowns" in asked_plainly(client, {"X-Forwarded-User": "c", "X-Forwarded-Groups": "board"})
+    assert "crowns" in asked_plainly(
+        client, {"X-Forwarded-User": "c", "X-Forwarded-Groups": "board"}
+    )
     assert "crowns" not in asked_plainly(client, {"X-Forwarded-User": "board"})
     assert "crowns" not in asked_plainly(client, {"X-Forwarded-Groups": "board"})
     doubled = [("X-Forwarded-User", "ben"), ("X-Forwarded-User", "ann")]

@@ -50,9 +50,7 @@ def test_a_collection_of_somebody_else_is_left_alone(start: Start, tmp_path: Pat
     from qdrant_client import QdrantClient, models
 
     client = QdrantClient(path=str(tmp_path / "qdrant"))
-    client.create_collection(
-        "documents", models.VectorParams(size=2, distance=models.Distance.DOT)
-    )
+    client.create_collection("documents", models.VectorParams(size=2, distance=models.Distance.DOT))
     client.close()
     with TestClient(create_app(Services(a_settings(tmp_path, qdrant_url="")))) as started:
         wait_until(lambda: "not made by this" in started.get("/ready").json()["reason"])

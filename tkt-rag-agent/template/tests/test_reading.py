@@ -1,4 +1,5 @@
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,10 @@ def test_html_loses_everything_that_is_not_text(tmp_path: Path) -> None:
 def test_numbered_lines_of_plain_text_are_headings(tmp_path: Path) -> None:
     text = "THE RULES\n\nIntro here.\n\n  2. Basic Permissions.\n\nYou may.\n"
     reading = reading_of(tmp_path, "LICENSE-2.0", text)
-    assert [section.heading for section in reading.sections] == ["THE RULES", "2. Basic Permissions."]
+    assert [section.heading for section in reading.sections] == [
+        "THE RULES",
+        "2. Basic Permissions.",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -128,7 +132,7 @@ def test_passages_overlap_and_stay_within_their_size(tmp_path: Path) -> None:
     chunks = chunks_of(reading_of(tmp_path, "a.txt", text), size=400, overlap=100)
     assert [chunk.position for chunk in chunks] == list(range(len(chunks)))
     assert all(len(chunk.text) <= 400 for chunk in chunks)
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert after.text[:20] in before.text
 
 
