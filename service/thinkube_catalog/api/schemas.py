@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,11 @@ class Wire(BaseModel):
     """What the service says; made from values of the domain by their fields' names."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """Make it from a value of the domain, or from a mapping that holds such values."""
+        return cls.model_validate(value, from_attributes=True)
 
 
 class Given(BaseModel):

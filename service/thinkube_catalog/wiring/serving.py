@@ -39,7 +39,7 @@ def serve(settings: Settings) -> None:
 
     Raises AlreadyServedError when the data folder has one, PortTakenError.
     """
-    logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT)
+    _set_up_logging(settings)
     with Instance(settings.data_dir).claim() as claim, _listen(settings) as listener:
         service = EmbeddedService(settings)
         address = _address(settings, listener)
@@ -79,6 +79,12 @@ async def _running(service: EmbeddedService, claim: Claim, address: str) -> Asyn
         # The loop's own pool of threads is gone by now (DBOS replaces it); stopping blocks, and
         # nothing else is left to do.
         service.stop()
+
+
+def _set_up_logging(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT)
+    for chatty in ("alembic", "dbos", "httpx", "aiohttp.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _greet(settings: Settings, address: str) -> None:
