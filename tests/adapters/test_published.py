@@ -10,11 +10,11 @@ from typing import cast
 from thinkube_catalog.adapters.memory.catalogs import MemoryCatalogs
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.memory.sources import MemoryTemplateSources
+from thinkube_catalog.adapters.published import PublishedCatalogs
 from thinkube_catalog.domain.catalog import Catalog, CatalogEntry
 from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.publish import publish_catalog
-from thinkube_catalog.operations.published import PublishedCatalogs
 
 MANIFEST = """\
 apiVersion: thinkube.io/v1
