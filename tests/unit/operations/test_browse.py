@@ -213,11 +213,3 @@ def test_a_folder_and_a_git_address_are_names_too(tmp_path: Path) -> None:
 def test_what_is_neither_is_not_found(name: str) -> None:
     with pytest.raises(TemplateNotFoundError):
         browse.locate(a_platform(), name)
-
-
-def test_the_commands_can_be_copied_whatever_the_location_is_called() -> None:
-    entry = CatalogEntry("tkt-x", "/a b/tkt-x")
-    assert browse.commands(entry, Release("/a b/tkt-x", "v1.0.0", "c")) == [
-        "copier copy -x .git --vcs-ref v1.0.0 '/a b/tkt-x' my-app",
-        "tkt deploy tkt-x my-app",
-    ]
