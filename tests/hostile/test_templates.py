@@ -26,7 +26,7 @@ from thinkube_catalog.domain.rendering import FileTree
 CANARY = "canary-7f3a"
 LIMITS = Limits(
     render_seconds=3.0,
-    form_seconds=1.0,
+    form_seconds=2.5,
     memory=192 << 20,
     file_size=1 << 20,
     total_size=4 << 20,
@@ -331,7 +331,7 @@ def test_an_endless_loop_is_ended(yard: Yard) -> None:
 @pytest.mark.parametrize("key", ["validator", "when", "default", "help"])
 def test_an_endless_question_is_ended(yard: Yard, key: str) -> None:
     yard.template({"copier.yml": f"q: {{type: str, default: a, {key}: '{ENDLESS}'}}"})
-    with pytest.raises(RenderError, match="did not finish within 1 seconds"):
+    with pytest.raises(RenderError, match="did not finish within 2.5 seconds"):
         yard.evaluate()
 
 

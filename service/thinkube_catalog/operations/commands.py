@@ -32,6 +32,7 @@ def commands(
     # Plain Copier does not know the defaults of a manifest, so it has to be told all of them.
     copied = {**told, **_answers(form, everything=True)} if told else _answers(form)
     exactly = ["--defaults"] if form else []
+    at = _ref(release, "--ref") if form else ()
     return [
         shlex.join(
             [
@@ -39,7 +40,7 @@ def commands(
                 *(release.location, project),
             ],
         ),
-        shlex.join(["tkt", "deploy", listed, project, *_ref(release, "--ref"), *ours]),
+        shlex.join(["tkt", "deploy", listed, project, *at, *ours]),
     ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from copier._template import Template
 from copier._types import Phase
 from copier._user_data import DEFAULT_DATA
 
@@ -36,28 +37,27 @@ _LARGEST_MANIFEST = 1 << 20
 
 @dataclass
 class Project:
-    """A template folder and the release that it is a checkout of.
+    """A template as its release has it, and a worker that asks its questions.
 
     Questions come from `copier.yml`; a template that has none there is asked for by the parameters
     of its manifest, and rendered as Thinkube does it: every value is text.
     """
 
-    folder: Path
-    release: Mapping[str, Any]
+    template: Template
     asking: ContainedWorker
     asked_by: str
 
     @classmethod
     def open(cls, folder: Path, release: Mapping[str, Any]) -> Project:
         """Read the configuration. Raises Fault for what the catalog refuses to run."""
-        template = a_template(folder, release)
+        template = asking = a_template(folder, release)
         _refuse_commands(template._raw_config, folder)
         asked_by = _configuration_name(folder) if template.questions_data else ""
         if not asked_by and (questions := _manifest_questions(folder)):
             asked_by = _MANIFEST
-            template = a_template(folder, release)
-            template.__dict__["_raw_config"] = questions
-        return cls(folder, release, a_worker(template, NOWHERE), asked_by)
+            asking = a_template(folder, release)
+            asking.__dict__["_raw_config"] = questions
+        return cls(template, a_worker(asking, NOWHERE), asked_by)
 
     def evaluate(self, raw: Mapping[str, Any]) -> dict[str, object]:
         """Return every visible question's state, every problem, and the names that were dropped."""
@@ -77,9 +77,8 @@ class Project:
         variables: Mapping[str, Any],
     ) -> None:
         """Write the project. Raises InvalidAnswersError, or whatever Copier raises."""
-        template = a_template(self.folder, self.release)
-        with a_worker(template, destination) as worker:
-            if template.questions_data:
+        with a_worker(self.template, destination) as worker:
+            if self.template.questions_data:
                 worker.catalog_answers = answers
             else:
                 worker.catalog_variables = self._texts(answers, variables)
