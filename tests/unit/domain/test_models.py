@@ -62,6 +62,13 @@ def test_known_weights_count_more_than_parameters() -> None:
     assert memory_need(model) == pytest.approx(1.0)
 
 
+def test_an_old_entry_without_parameters_is_counted_by_its_size() -> None:
+    old = an_entry(size="~16GB")
+    del old["params_b"]
+    (model,) = read(old)
+    assert model.memory_gib == pytest.approx(15.0)
+
+
 def test_no_need_is_guessed_for_a_quantisation_that_is_not_known() -> None:
     assert memory_need(Model("a", params_b=8.0, quantization="TERNARY")) is None
 
