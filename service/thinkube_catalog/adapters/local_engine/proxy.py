@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import (
+    ClientConnectorError,
     ClientError,
     ClientResponse,
     ClientSession,
@@ -119,9 +120,9 @@ class Proxy:
             return web.Response(
                 status=error.status if error.status >= HTTPStatus.BAD_REQUEST else 502
             )
-        except OSError:  # no connection: the process is not there (yet)
+        except ClientConnectorError:  # the process is not there (yet)
             return _apology(request, 503, application.name, application.message)
-        except (ClientError, TimeoutError) as error:
+        except (ClientError, OSError, TimeoutError) as error:
             reason = f"{application.name} broke off its answer ({type(error).__name__})."
             return _apology(request, 502, application.name, reason)
 

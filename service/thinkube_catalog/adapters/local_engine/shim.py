@@ -156,7 +156,7 @@ class Supervisor:
             self._stop(now)
         elif self.restart_asked and self.pid:
             self._end_for_restart(now)
-        elif not self.pid and now >= self.next_at:
+        elif not self.pid and self.phase != "finished" and now >= self.next_at:
             self._start()
 
     def _wait(self) -> None:
