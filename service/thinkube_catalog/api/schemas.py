@@ -221,7 +221,10 @@ class SecretGiven(Given):
 class DeploymentCreate(Given):
     """Ask for a deployment."""
 
-    template: str
+    template: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="A name of the catalog.",
+    )
     name: str = Field(description="Small letters, digits, hyphens; at most 40.")
     answers: dict[str, Json] = Field(default_factory=dict)
     ref: str = Field(default="", description="Tag, branch or commit; empty: newest release.")
@@ -282,7 +285,10 @@ class DeploymentPublic(Wire):
 
     id: str
     name: str
-    template: str
+    template: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="A name of the catalog.",
+    )
     release: ReleasePublic
     state: str
     answers: dict[str, Json]
