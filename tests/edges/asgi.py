@@ -51,7 +51,7 @@ class Conversation:
         given = {"host": "127.0.0.1", **(headers or {})}
         self._scope = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
@@ -72,7 +72,7 @@ class Conversation:
     async def __aexit__(self, *_error: object) -> None:
         assert self._task is not None
         self.say({"type": "http.disconnect"})
-        done, _ = await asyncio.wait([self._task], timeout=5)
+        done, _ = await asyncio.wait([self._task], timeout=1)
         if not done:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

@@ -77,7 +77,6 @@ def test_every_problem_of_a_request_is_listed_at_once(client: httpx.Client) -> N
     assert isinstance(errors, list)
     assert {each["field"] for each in errors} == {
         "name",
-        "project_name",
         "secrets.HF_TOKEN",
         "secrets.HF_TOKN",
     }
@@ -144,26 +143,22 @@ def test_a_template_at_fault_is_500_with_what_is_wrong(client: httpx.Client) -> 
 
 
 @pytest.mark.parametrize(
-    ("part", "method", "path"),
+    ("part", "path"),
     [
-        ("sources", "GET", "/api/v1/templates/tkt-chat"),
-        ("deployments", "GET", "/api/v1/deployments"),
-        ("engine", "GET", "/api/v1/deployments/chat"),
-        ("engine", "GET", "/api/v1/deployments/chat/logs"),
-        ("forge", "GET", "/api/v1/deployments/chat/history"),
-        ("secrets", "GET", "/api/v1/secrets"),
-        ("secrets", "DELETE", "/api/v1/deployments/chat"),
+        ("sources", "/api/v1/templates/tkt-chat"),
+        ("deployments", "/api/v1/deployments"),
+        ("engine", "/api/v1/deployments/chat"),
+        ("engine", "/api/v1/deployments/chat/logs"),
+        ("forge", "/api/v1/deployments/chat/history"),
+        ("secrets", "/api/v1/secrets"),
     ],
 )
 def test_what_does_not_answer_is_503_and_worth_another_try(
-    scene: Scene, client: httpx.Client, part: str, method: str, path: str
+    scene: Scene, client: httpx.Client, part: str, path: str
 ) -> None:
     client.post("/api/v1/deployments", json={"template": "tkt-chat", "name": "chat"})
     with without(scene.platform, **{part: Unreachable()}):
-        answer = client.request(method, path)
-    if method == "DELETE":  # recorded; its run meets the trouble, and goes on later
-        assert answer.status_code == 202
-        return
+        answer = client.get(path)
     assert problem_of(answer, 503)["type"] == "/errors/unavailable"
     assert answer.headers["retry-after"] == "5"
 
