@@ -70,7 +70,8 @@ def test_pages_of_deployments_follow_each_other_and_the_last_says_so(
 ) -> None:
     for name in ("d", "a", "c", "b"):
         deploy(client, name=name)
-    pages, after = [], ""
+    pages: list[list[str]] = []
+    after = ""
     while True:
         answer = client.get("/api/v1/deployments", params={"limit": limit, "after": after})
         page = answer.json()
@@ -78,7 +79,7 @@ def test_pages_of_deployments_follow_each_other_and_the_last_says_so(
         after = page["next"]
         if not after:
             break
-    assert sum(pages, []) == ["a", "b", "c", "d"]
+    assert [name for page in pages for name in page] == ["a", "b", "c", "d"]
     assert all(pages)
 
 
@@ -168,7 +169,8 @@ def test_metrics_count_runs_by_kind_and_outcome_and_deployments_by_state(
         "thinkube_catalog_runs_under_way 0.0",
         'thinkube_catalog_step_seconds_count{outcome="succeeded",step="publish"} 3.0',
         'thinkube_catalog_step_seconds_count{outcome="failed",step="healthy"} 1.0',
-        'thinkube_catalog_requests_total{method="POST",route="/api/v1/deployments",status="202"} 3.0',
+        'thinkube_catalog_requests_total{method="POST",route="/api/v1/deployments",'
+        'status="202"} 3.0',
     ):
         assert line in lines
 

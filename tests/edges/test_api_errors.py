@@ -49,7 +49,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, object]:
 def test_what_does_not_exist_is_404_with_its_kind(
     client: httpx.Client, method: str, path: str, kind: str
 ) -> None:
-    body = {} if method == "POST" else None
+    body: dict[str, str] | None = {} if method == "POST" else None
     document = problem_of(client.request(method, path, json=body), 404)
     assert document["type"] == f"/errors/{kind}"
 
@@ -112,7 +112,7 @@ def test_a_body_that_is_no_json_object_is_a_fault_of_the_request(
 
 @pytest.mark.parametrize("text", [r"\ud800", r"\u0000", r"a\udfffb"])
 def test_texts_that_cannot_be_stored_are_refused(client: httpx.Client, text: str) -> None:
-    body = '{"answers": {"greeting": ["%s"]}}' % text
+    body = f'{{"answers": {{"greeting": ["{text}"]}}}}'
     headers = {"content-type": "application/json"}
     answer = client.post("/api/v1/templates/tkt-chat/form", content=body, headers=headers)
     problem_of(answer, 422)
@@ -177,7 +177,7 @@ def test_every_kind_of_error_has_a_status(
 def test_a_bug_is_a_problem_document_with_a_reference_into_the_log(
     scene: Scene, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scene.app.add_api_route("/bug", lambda: {}["canary-of-the-inside"])
+    scene.app.add_api_route("/bug", lambda: dict[str, str]()["canary-of-the-inside"])
     with caplog.at_level(logging.ERROR):
         document = problem_of(client.get("/bug"), 500)
     assert "canary" not in str(document)

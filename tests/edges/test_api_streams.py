@@ -75,7 +75,7 @@ def test_an_id_that_is_no_cursor_counts_as_none(deployed: Scene, odd: str) -> No
     async def first() -> str:
         async with Conversation(deployed.app, EVENTS, headers=STREAM) as talk:
             headers = [(b"last-event-id", odd.encode("latin-1"))]
-            talk._scope["headers"] += headers
+            talk.scope["headers"] += headers
             talk.send_body(b"")
             assert (await talk.start())[0] == 200
             async for chunk in talk.chunks():

@@ -52,7 +52,7 @@ Read = Callable[[str], tuple[Sequence[Wire], str]]
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes that follow deployments on a platform."""
-    router = APIRouter(prefix=f"{PREFIX}/deployments/{name}", tags=["deployments"])
+    router = APIRouter(prefix=PREFIX + "/deployments/{name}", tags=["deployments"])
 
     @router.get(
         "/events", summary="Follow its events", response_model=EventPage, responses=STREAMED
