@@ -61,6 +61,7 @@ class ManagedApplication:
         self.branch_fault: Cause | None = None
         self.keeping_fault: Cause | None = None
         self.doing = ""
+        self.addressed = False
         self.conditions: dict[str, Condition] = {}
         self.rolling_conditions: dict[str, Condition] = {}
         self._looked_at = 0.0
@@ -156,6 +157,7 @@ class ManagedApplication:
             for number in list(self.staff.instances):
                 self.staff.stop(number)
             return
+        self.addressed = applied.live
         self._follow_branch()
         self._roll_out(applied)
         self._keep_serving()
