@@ -72,15 +72,15 @@ def _blocks(services: Services) -> Any:
                         max_lines=6,
                     )
                     send = gr.Button("Ask", variant="primary", scale=1, min_width=80)
-                passages = gr.HTML(elem_id="passages")
                 new = gr.Button("New conversation", size="sm", variant="secondary")
+                passages = gr.HTML(elem_id="passages")
             with gr.Column(scale=2, min_width=300, elem_id="documents"):
                 listing = gr.HTML(elem_id="listing")
                 upload = gr.File(
                     label="Add PDF, TXT, Markdown or HTML",
                     file_count="multiple",
                     elem_id="upload",
-                    height=140,
+                    height=190,
                 )
                 acl = gr.Textbox(
                     label="Who may read them",
@@ -96,25 +96,39 @@ def _blocks(services: Services) -> Any:
                     remove = gr.Button("Remove", size="sm", scale=1, min_width=90)
 
         documents = [status, listing, chosen]
-        blocks.load(page.opened, None, [*documents, acl, upload], api_visibility="private")
+        blocks.load(
+            page.opened,
+            None,
+            [*documents, acl, upload],
+            api_visibility="private",
+            show_progress="hidden",
+        )
         for event in (asked.submit, send.click):
             event(
                 page.ask,
                 [asked, chat, conversation],
                 [asked, chat, conversation, passages],
-                show_progress="minimal",
-                show_progress_on=[passages],
+                show_progress="hidden",  # the passages and the text itself are the progress
                 api_visibility="private",
             )
-        upload.upload(page.add, [upload, acl], [upload, progress], api_visibility="private").then(
-            page.documents, None, documents, api_visibility="private"
-        )
+        upload.upload(
+            page.add,
+            [upload, acl],
+            [upload, progress],
+            api_visibility="private",
+            show_progress="hidden",
+        ).then(page.documents, None, documents, api_visibility="private", show_progress="hidden")
         remove.click(page.remove, [chosen], [progress], api_visibility="private").then(
-            page.documents, None, documents, api_visibility="private"
+            page.documents, None, documents, api_visibility="private", show_progress="hidden"
         )
-        new.click(
-            lambda: ([], "", ""), None, [chat, conversation, passages], api_visibility="private"
-        )
+        for cleared in (new.click, chat.clear):
+            cleared(
+                lambda: ([], "", ""),
+                None,
+                [chat, conversation, passages],
+                api_visibility="private",
+                show_progress="hidden",
+            )
     return blocks
 
 
