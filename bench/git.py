@@ -75,7 +75,6 @@ def _repository_rows(place: Path) -> list[Row]:
     folder = place / "files"
     _write(files, folder)
     forge = LocalForge(place / "forge")
-    sources = GitTemplateSources(place / "sources")
 
     def repository(number: int) -> Repository:
         return Repository("bench", f"n{number}")
@@ -86,6 +85,7 @@ def _repository_rows(place: Path) -> list[Row]:
 
     def check_out(number: int) -> None:
         location = forge.ensure_repository(repository(number), "bench")
+        sources = GitTemplateSources(place / f"sources{number}")  # each checks out anew
         sources.checkout(sources.resolve(Source(location)))
 
     def by_hand(script: str) -> Callable[[int], None]:
