@@ -20,6 +20,7 @@ from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.forge import (
     Commit,
     CommitNotFoundError,
+    Forge,
     ForgeUnavailableError,
     Repository,
     RepositoryNotFoundError,
@@ -39,6 +40,7 @@ from thinkube_catalog.domain.gitops import (
 from thinkube_catalog.domain.questions import Answers, Form, Question
 from thinkube_catalog.domain.rendering import File, FileTree
 
+FOLDER = Path(__file__).parent / "stand_in_template"
 NONE: Mapping[str, str] = {}
 TEMPLATE = "tkt-chat"
 RELEASE = Release("https://forge.example/templates/tkt-chat", "v1.0.0", "a" * 40)
@@ -165,8 +167,9 @@ class StandInForge:
 class StandInEngine:
     """Brings a version up within `patience` looks; one that is named broken crashes instead."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, forge: Forge | None = None) -> None:
         self._shelf = shelf
+        self._forge = forge or StandInForge(shelf)
 
     def ensure_application(self, application: Application) -> None:
         with self._shelf.change() as world:
@@ -183,10 +186,9 @@ class StandInEngine:
             world.failed.pop(name, None)
 
     def status(self, name: str) -> ApplicationStatus:
+        head = self._forge.head(self._known(self._shelf.world(), name).repository)
+        wanted = head.id if head else ""
         with self._shelf.change() as world:
-            application = self._known(world, name)
-            _, commits = world.repositories.get(str(application.repository), ("", []))
-            wanted = commits[0].id if commits else ""
             self._move(world, name, wanted)
             return self._status(world, name, wanted)
 
@@ -253,6 +255,7 @@ class StandInRenderer:
                 Question("token", "str", value=token, secret=True, answered="token" in raw),
             ),
             problems=tuple(wrong),
+            asked_by="copier.yml",
         )
 
     def render(
@@ -277,7 +280,7 @@ class StandInSources:
         return replace(RELEASE, location=source.location)
 
     def checkout(self, release: Release) -> Path:
-        raise NotImplementedError
+        return FOLDER
 
 
 def push(shelf: Shelf, name: str, text: str, *, owner: str = "thinkube-deployments") -> str:

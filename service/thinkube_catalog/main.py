@@ -10,9 +10,10 @@ from functools import cache
 import httpx
 
 from thinkube_catalog.cli.app import create_cli
-from thinkube_catalog.cli.backend import Backend, Check
+from thinkube_catalog.cli.backend import Backend
 from thinkube_catalog.cli.client import Client
 from thinkube_catalog.cli.output import reported
+from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings, load_settings
 
@@ -35,7 +36,7 @@ def _settings() -> Settings:
 
 
 def _platform() -> Platform:
-    from thinkube_catalog.wiring import open_platform  # noqa: PLC0415 (`tkt ps` needs none of it)
+    from thinkube_catalog.wiring.offline import open_platform  # noqa: PLC0415 (`tkt ps` needs none of it)
 
     return open_platform(_settings())
 
@@ -67,14 +68,14 @@ def _stop() -> bool:
 
 
 def _serve(*, host: str | None, port: int | None) -> None:
-    from thinkube_catalog.wiring import serve  # noqa: PLC0415 (as above)
+    from thinkube_catalog.wiring.serving import serve  # noqa: PLC0415 (as above)
 
     given = {"host": host, "port": port}
     serve(load_settings(**{name: value for name, value in given.items() if value is not None}))
 
 
 def _doctor() -> list[Check]:
-    from thinkube_catalog.wiring import examine  # noqa: PLC0415 (as above)
+    from thinkube_catalog.wiring.doctor import examine  # noqa: PLC0415 (as above)
 
     return examine(_settings())
 

@@ -31,7 +31,7 @@ from thinkube_catalog.adapters.git.objects import (
     write_tree,
 )
 from thinkube_catalog.adapters.git.references import (
-    ReferenceLockedError,
+    ReferenceFaultError,
     has_abandoned,
     move_reference,
     read_reference,
@@ -105,10 +105,7 @@ class LocalForge:
         path = self._existing(repository)
         if has_abandoned(path):
             _mend(path)
-        try:
-            commit = read_reference(path, _MAIN)
-        except ValueError as error:
-            raise ForgeUnavailableError(str(error)) from error
+        commit = _main(path)
         return None if commit is None else _commit(path, commit)
 
     def files(self, repository: Repository, commit: str) -> FileTree:
@@ -120,7 +117,7 @@ class LocalForge:
 
     def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
         path = self._existing(repository)
-        start = read_reference(path, _MAIN)
+        start = _main(path)
         if start is None:
             return []
         commits = first_parents(open_repository(path), pygit2.Oid(hex=start))
@@ -164,10 +161,8 @@ class LocalForge:
             if path.exists():
                 raise
             raise RepositoryNotFoundError(repository) from error
-        except ReferenceLockedError as error:
-            raise ForgeUnavailableError(
-                f"a push to {repository} is not finished, or was broken off: {error}",
-            ) from error
+        except ReferenceFaultError as error:
+            raise ForgeUnavailableError(f"{repository}: {error}") from error
 
     @contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
@@ -232,6 +227,13 @@ def _published_already(
             same_message = commit.raw_message == normal_message(message).encode()
             return commit if commit.tree_id == tree and same_time and same_message else None
     return None
+
+
+def _main(path: Path) -> str | None:
+    try:
+        return read_reference(path, _MAIN)
+    except ReferenceFaultError as error:
+        raise ForgeUnavailableError(str(error)) from error
 
 
 def _mend(path: Path) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pygit2
 
-from thinkube_catalog.adapters.git.checkouts import Checkouts
+from thinkube_catalog.adapters.git.checkouts import Checkouts, is_exact
 from thinkube_catalog.adapters.git.layout import is_repository
 from thinkube_catalog.adapters.git.locations import Local, Remote, read_location
 from thinkube_catalog.adapters.git.mirror import REMOTE_HEAD, Mirrors
@@ -112,6 +112,8 @@ class GitTemplateSources:
         if there is not None:
             return there
         source = Source(release.location, release.commit)
+        if not is_exact(release.commit):
+            raise ReleaseNotFoundError(source)
         with _unavailable(release.location):
             place = read_location(release.location)
             if isinstance(place, Local) and not self._is_git(place, release.location):

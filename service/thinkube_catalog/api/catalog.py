@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import (
@@ -22,6 +22,13 @@ from thinkube_catalog.operations import browse, forms, preview
 from thinkube_catalog.operations.platform import Platform
 
 Ref = Annotated[str, Query(description="Tag, branch or commit; empty: the newest release.")]
+Name = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="A name of the catalog; folders and Git addresses are for the command line.",
+    ),
+]
 FOUND = responses(404, 503)
 EVALUATED = responses(404, 422, 500, 503)
 
@@ -44,35 +51,35 @@ def routes(platform: Platform) -> APIRouter:
         page = browse.search(
             platform, q, tags=tag or [], category=category, after=after, limit=limit
         )
-        return TemplatePage.model_validate(page)
+        return TemplatePage.of(page)
 
     @router.get("/{name}", summary="Describe a template", responses=FOUND)
-    def get_template(name: str, ref: Ref = "") -> TemplatePublic:
+    def get_template(name: Name, ref: Ref = "") -> TemplatePublic:
         """Say what a template is, needs and gives. Its questions come from its form."""
-        return TemplatePublic.model_validate(browse.describe(platform, name, ref))
+        return TemplatePublic.of(browse.describe(platform, name, ref))
 
     @router.get("/{name}/releases", summary="List a template's releases", responses=FOUND)
-    def get_releases(name: str) -> ReleasePage:
+    def get_releases(name: Name) -> ReleasePage:
         """List the releases, newest first."""
-        return ReleasePage.model_validate({"items": browse.releases(platform, name)})
+        return ReleasePage.of({"items": browse.releases(platform, name)})
 
     @router.get("/{name}/readme", summary="Read a template's README", responses=FOUND)
-    def get_readme(name: str, ref: Ref = "") -> Readme:
+    def get_readme(name: Name, ref: Ref = "") -> Readme:
         """Return the README as its author wrote it: Markdown that nobody has sanitised."""
         return Readme(text=browse.describe(platform, name, ref).readme)
 
     @router.post("/{name}/form", summary="Evaluate a form", responses=EVALUATED)
-    def evaluate_form(name: str, given: RawAnswers) -> FormPublic:
+    def evaluate_form(name: Name, given: RawAnswers) -> FormPublic:
         """Return every visible question's state and every error, for these raw answers."""
         form = forms.evaluate(platform, name, given.answers, given.ref)
-        return FormPublic.model_validate(form)
+        return FormPublic.of(form)
 
     @router.post("/{name}/preview", summary="Preview a project", responses=EVALUATED)
-    def preview_project(name: str, given: RawAnswers) -> PreviewPublic:
+    def preview_project(name: Name, given: RawAnswers) -> PreviewPublic:
         """Return every file that would be made, Kubernetes objects included; writes nothing."""
         seen = preview.preview(platform, name, given.answers, given.ref)
         files = [_file(path, file) for path, file in seen.tree.items()]
-        return PreviewPublic.model_validate(
+        return PreviewPublic.of(
             {"release": seen.release, "files": files, "commands": seen.commands}
         )
 
@@ -84,6 +91,6 @@ def _file(path: str, file: File) -> FilePublic:
         text = file.content.decode("utf-8")
     except UnicodeDecodeError:
         text = None
-    return FilePublic.model_validate(
+    return FilePublic.of(
         {"path": path, "mode": file.git_mode, "size": len(file.content), "text": text}
     )

@@ -53,13 +53,13 @@ def _add_reading(router: APIRouter, platform: Platform) -> None:
         """List what is deployed, by name."""
         items = platform.deployments.page(after, limit)
         following = items[-1].name if len(items) == limit else ""
-        return DeploymentPage.model_validate({"items": items, "next": following})
+        return DeploymentPage.of({"items": items, "next": following})
 
     @router.get("/deployments/{name}", summary="See how a deployment is", responses=KNOWN)
     def get_deployment(name: str) -> DeploymentDetails:
         """Return the record, what the engine says of it now, and its latest run."""
         seen = watch.look(platform, name)
-        return DeploymentDetails.model_validate(
+        return DeploymentDetails.of(
             {
                 **_fields(seen.deployment),
                 "application": seen.application,
@@ -70,7 +70,7 @@ def _add_reading(router: APIRouter, platform: Platform) -> None:
     @router.get("/deployments/{name}/history", summary="List its versions", responses=KNOWN)
     def get_history(name: str) -> RevisionPage:
         """List the commits that its branch has held, newest first."""
-        return RevisionPage.model_validate({"items": changes.history(platform, name)})
+        return RevisionPage.of({"items": changes.history(platform, name)})
 
     @router.get("/deployments/{name}/removal-plan", summary="Plan its removal", responses=KNOWN)
     def get_removal_plan(
@@ -78,12 +78,12 @@ def _add_reading(router: APIRouter, platform: Platform) -> None:
     ) -> RemovalPlan:
         """Say what removal would delete and what it would leave; does nothing."""
         items = changes.removal_plan(platform, name, repository=repository, volumes=volumes)
-        return RemovalPlan.model_validate({"deployment": name, "items": items})
+        return RemovalPlan.of({"deployment": name, "items": items})
 
     @router.get("/runs/{run_id}", summary="See a run", responses=KNOWN)
     def get_run(run_id: str) -> RunPublic:
         """Return one change of a deployment, under way or ended."""
-        return RunPublic.model_validate(platform.deployments.run(run_id))
+        return RunPublic.of(platform.deployments.run(run_id))
 
 
 def _add_changing(router: APIRouter, platform: Platform) -> None:
@@ -103,7 +103,7 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
         )
         run = deploy.request(platform, request)
         response.headers["Location"] = f"/api/v1/deployments/{run.deployment}"
-        return RunPublic.model_validate(run)
+        return RunPublic.of(run)
 
     @router.delete("/deployments/{name}", status_code=202, summary="Remove it", responses=CHANGED)
     def remove_deployment(
@@ -111,26 +111,26 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
     ) -> RunPublic:
         """Remove the application, and what was chosen beside it, in an order that cannot stick."""
         run = changes.remove(platform, name, repository=repository, volumes=volumes, key=key)
-        return RunPublic.model_validate(run)
+        return RunPublic.of(run)
 
     @router.post(
         "/deployments/{name}/retry", status_code=202, summary="Try again", responses=CHANGED
     )
     def retry_deployment(name: str) -> RunPublic:
         """Go on with a failed run from the step that failed."""
-        return RunPublic.model_validate(changes.retry(platform, name))
+        return RunPublic.of(changes.retry(platform, name))
 
     @router.post(
         "/deployments/{name}/rollback", status_code=202, summary="Roll back", responses=CHANGED
     )
     def roll_back_deployment(name: str, given: RollbackGiven, key: Key = "") -> RunPublic:
         """Restore an earlier version by a commit on top."""
-        return RunPublic.model_validate(changes.rollback(platform, name, given.to, key=key))
+        return RunPublic.of(changes.rollback(platform, name, given.to, key=key))
 
     @router.post("/deployments/{name}/cancel", status_code=202, summary="Cancel", responses=CHANGED)
     def cancel_run(name: str) -> RunPublic:
         """Ask the run that is under way to end after its current step."""
-        return RunPublic.model_validate(changes.cancel(platform, name))
+        return RunPublic.of(changes.cancel(platform, name))
 
 
 def _secrets(given: Mapping[str, SecretGiven]) -> dict[str, SecretValue | str]:

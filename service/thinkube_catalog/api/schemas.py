@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,11 @@ class Wire(BaseModel):
     """What the service says; made from values of the domain by their fields' names."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """Make it from a value of the domain, or from a mapping that holds such values."""
+        return cls.model_validate(value, from_attributes=True)
 
 
 class Given(BaseModel):
@@ -216,7 +221,10 @@ class SecretGiven(Given):
 class DeploymentCreate(Given):
     """Ask for a deployment."""
 
-    template: str
+    template: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="A name of the catalog.",
+    )
     name: str = Field(description="Small letters, digits, hyphens; at most 40.")
     answers: dict[str, Json] = Field(default_factory=dict)
     ref: str = Field(default="", description="Tag, branch or commit; empty: newest release.")
@@ -277,7 +285,10 @@ class DeploymentPublic(Wire):
 
     id: str
     name: str
-    template: str
+    template: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="A name of the catalog.",
+    )
     release: ReleasePublic
     state: str
     answers: dict[str, Json]

@@ -25,7 +25,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("", summary="List the stored secrets")
     def list_secrets() -> SecretPage:
         """List their names; values are never given out."""
-        return SecretPage.model_validate({"items": platform.secrets.entries()})
+        return SecretPage.of({"items": platform.secrets.entries()})
 
     @router.put("/{key:path}", status_code=204, summary="Store a secret", responses=INVALID)
     def put_secret(key: Key, given: SecretPut) -> None:

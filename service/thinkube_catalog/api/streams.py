@@ -61,7 +61,7 @@ def routes(platform: Platform) -> APIRouter:
             await run_in_threadpool(platform.deployments.get, name)
             return _stream(request, read, start)
         items, following = await _wait_for(read, start, wait)
-        return EventPage.model_validate({"items": items, "next": int(following)})
+        return EventPage.of({"items": items, "next": int(following)})
 
     @router.get("/logs", summary="Read its logs", response_model=LogPage, responses=STREAMED)
     async def get_logs(
@@ -80,7 +80,7 @@ def routes(platform: Platform) -> APIRouter:
             await run_in_threadpool(read, start)  # an unknown name is an error before the stream
             return _stream(request, read, start)
         items, following = await _wait_for(read, start, wait)
-        return LogPage.model_validate({"items": items, "next": following})
+        return LogPage.of({"items": items, "next": following})
 
     return router
 
@@ -88,7 +88,7 @@ def routes(platform: Platform) -> APIRouter:
 def _events(platform: Platform, name: str) -> Read:
     def read(after: str) -> tuple[Sequence[Wire], str]:
         events = platform.deployments.events(name, int(after))
-        items = [EventPublic.model_validate(event) for event in events]
+        items = [EventPublic.of(event) for event in events]
         return items, str(items[-1].cursor) if items else after
 
     return read
@@ -97,7 +97,7 @@ def _events(platform: Platform, name: str) -> Read:
 def _logs(platform: Platform, name: str, container: str, limit: int) -> Read:
     def read(after: str) -> tuple[Sequence[Wire], str]:
         lines = platform.engine.logs(name, container, after, limit)
-        items = [LogLinePublic.model_validate(line) for line in lines]
+        items = [LogLinePublic.of(line) for line in lines]
         return items, items[-1].cursor if items else after
 
     return read

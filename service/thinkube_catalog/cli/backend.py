@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from thinkube_catalog.cli.client import Client
+from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.operations.platform import Platform
 
 
@@ -14,16 +15,6 @@ class Serve(Protocol):
     """Run the service until it is told to stop."""
 
     def __call__(self, *, host: str | None, port: int | None) -> None: ...
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that `tkt doctor` looked at. `mend` says what to do when it is not `good`."""
-
-    name: str
-    good: bool
-    message: str
-    mend: str = ""
 
 
 @dataclass(frozen=True)

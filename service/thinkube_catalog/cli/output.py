@@ -35,6 +35,8 @@ EXIT_CODES: tuple[tuple[type[CatalogError], int], ...] = (
 )
 """The one table from kinds of errors to exit codes; 1 is also a deployment that failed."""
 
+_WIDEST = 10_000
+
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -78,7 +80,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     if table.row_count:
-        out.print(table)
+        # Into a pipe each row is one line, however long.
+        out.print(table, width=None if out.is_terminal else _WIDEST, crop=False)
     else:
         out.print(escape(empty))
 

@@ -156,7 +156,7 @@ def continues(stored: Run, run: Run) -> bool:
 
 
 class Deployments(Protocol):
-    """The records. Each method is one transaction; events stored with a record stand or fall with it.
+    """The records. Each method is one transaction, events that come with a record included.
 
     Cursors grow in the order in which transactions become visible: a reader who has seen a cursor
     never finds a smaller one later.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.vetting import path_problems, printable
 
 _REPOSITORY_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>]")
 _TAG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9+-])?")
 
 
@@ -142,6 +143,19 @@ class CommitNotFoundError(NotFoundError):
 class ForgeUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge did not answer: {reason}")
+
+
+def plain_signature(signature: Signature) -> Signature:
+    """Drop what would break the format of a commit: angle brackets, line ends, emptiness."""
+    name = _NOT_IN_NAMES.sub("", signature.name).strip() or "unknown"
+    email = _NOT_IN_NAMES.sub("", signature.email).strip() or "unknown"
+    at = signature.at.astimezone(UTC).replace(microsecond=0)
+    return Signature(name, email, at)
+
+
+def plain_message(message: str) -> str:
+    """Return the message without what a commit cannot hold, nor space around it."""
+    return message.replace("\0", "").strip()
 
 
 def check_repository(repository: Repository) -> None:

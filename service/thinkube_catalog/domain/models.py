@@ -28,6 +28,7 @@ BITS_PER_WEIGHT = {
     "Q4_K_M": 4.85,
     "INT4": 5.0,
     "AWQ": 5.0,
+    "AWQ-INT4": 5.0,
     "GPTQ": 5.0,
     "FP4": 5.5,
     "NVFP4": 5.5,  # 4.5 with scales, and attention and embeddings that stay wider
@@ -44,6 +45,9 @@ _CACHE_BYTES = 2  # keys and values are kept in 16 bits
 # A repository of a model hub, or a name with a tag as Ollama writes it. It becomes an argument of
 # other programs, so it starts with a letter or digit and holds nothing that a shell reads.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+
+_SIZE = re.compile(r"~?\s*(?P<number>[0-9]{1,6}(\.[0-9]{1,3})?)\s*(?P<unit>[MGT]B)", re.IGNORECASE)
+_BYTES = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,6 @@ def parse_models(text: str, file: str = "") -> Parsed[tuple[Model, ...]]:
 
 def _model(fields: Fields) -> Model:
     id_ = fields.text("id", required=True, pattern=_ID, mend="write it as the hub does: owner/name")
-    fields.text("size")  # old files; derived from the parameters since
     fields.text("tool_call_parser")
     fields.mapping("calibration")
     server_type = fields.texts("server_type")
@@ -177,7 +180,7 @@ def _model(fields: Fields) -> Model:
         allow_patterns=fields.texts("allow_patterns"),
         enforce_eager=fields.boolean("enforce_eager", False),
         speculative_config=fields.text("speculative_config"),
-        weight_bytes=fields.integer("weight_bytes", None, least=1),
+        weight_bytes=_weights(fields),
         kv_cache=tuple(_group(each) for each in fields.items("kv_cache")),
         memory_context=fields.integer("memory_context", 0, least=1),
         memory_gib=_positive(fields, "memory_gib") or None,
@@ -190,6 +193,15 @@ def _completed(model: Model) -> Model:
     context = model.memory_context or min(model.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
     model = replace(model, memory_context=context)
     return replace(model, memory_gib=model.memory_gib or memory_need(model))
+
+
+def _weights(fields: Fields) -> int | None:
+    """Read the size of the weights; old files have no parameters but a `size` such as `~16GB`."""
+    size = _SIZE.fullmatch(fields.text("size").strip())
+    stated = fields.integer("weight_bytes", None, least=1)
+    if stated or not size or "params_b" in fields:
+        return stated
+    return round(float(size["number"]) * _BYTES[size["unit"].upper()])
 
 
 def _group(fields: Fields) -> AttentionGroup:

@@ -19,6 +19,7 @@ _NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 _PART = re.compile(r"(\*|\?|[0-9a-z]{1,4})(?:-([0-9a-z]{1,4}))?(?:/([0-9]{1,4}))?")
+_LONGEST = 200
 _SEARCHED_DAYS = 366 * 8  # every 29th of February lies within
 
 
@@ -108,6 +109,8 @@ class Schedule:
 
 def parse_schedule(text: str) -> Schedule:
     """Read a schedule. Raises ValueError with a sentence about what is wrong."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"a schedule of {len(text)} characters is too long")
     plain = text.strip().lower()
     fields = _NICKNAMES.get(plain, plain).split()
     if len(fields) != len(_FIELDS):

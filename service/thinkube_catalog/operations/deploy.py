@@ -24,9 +24,11 @@ from thinkube_catalog.domain.naming import name_problems
 from thinkube_catalog.domain.questions import Answers, Form
 from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.secrets import SecretValue
+from thinkube_catalog.domain.standard import PROJECT_NAME, STANDARD_NAMES
 from thinkube_catalog.operations import providers, secret_delivery
+from thinkube_catalog.operations.composition import compose
 from thinkube_catalog.operations.platform import Platform
-from thinkube_catalog.operations.prospect import Prospect, descriptor_of, project, survey
+from thinkube_catalog.operations.prospect import Prospect, descriptor_for, survey
 from thinkube_catalog.operations.rollout import (
     HEALTHY,
     HEALTHY_WITHIN,
@@ -46,8 +48,6 @@ from thinkube_catalog.operations.steps import (
     deployment_of,
     findings,
 )
-
-STANDARD_ANSWERS = ("project_name", "project_description", "author_name", "author_email")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def context_of(platform: Platform, deployment: Deployment, bound: Bindings) -> A
         title=str(answers.get("project_description") or deployment.name),
         template=deployment.template,
         release=deployment.release,
-        parameters={name: answers[name] for name in answers if name not in STANDARD_ANSWERS},
+        parameters={name: answers[name] for name in answers if name not in STANDARD_NAMES},
         bindings=bound.variables,
         secrets=tuple(sorted({*deployment.secrets, *bound.secrets})),
         conventions=platform.conventions,
@@ -117,10 +117,8 @@ def check(platform: Platform, run: Run) -> Outcome:
     """Put given secrets in their place and find what the project depends on."""
     secret_delivery.adopt(platform, run, _staged(run))
     deployment = deployment_of(platform, run)
-    tree = project(
-        platform, context_of(platform, deployment, Bindings()), Answers(deployment.answers)
-    )
-    descriptor = descriptor_of(tree, deployment.name)
+    context = context_of(platform, deployment, Bindings())
+    descriptor = descriptor_for(platform, context, Answers(deployment.answers))
     bound = resolve(descriptor, providers.available(platform, besides=deployment.name))
     secrets = {**bound.secrets, **deployment.secrets}
     deployment = deployment.changed(platform.now(), secrets=secrets)
@@ -188,28 +186,34 @@ def _digest(asked: DeploymentRequest) -> str:
 
 
 def _raw(asked: DeploymentRequest) -> dict[str, object]:
-    return {**asked.answers, "project_name": asked.name}
+    return {**asked.answers, PROJECT_NAME: asked.name}
 
 
 def _examine(
     platform: Platform, asked: DeploymentRequest, found: Prospect
 ) -> tuple[list[Problem], Descriptor]:
     named = name_problems(asked.name, field="name")
-    formed = [each for each in found.form.problems if not named or each.field != "project_name"]
+    formed = [each for each in found.form.problems if not named or each.field != PROJECT_NAME]
     declared = found.manifest.secrets if found.manifest else None
     given = secret_delivery.problems(platform, asked.name, declared, asked.secrets)
     problems = [*named, *formed, *_secret_answers(found.form), *given]
     if named or formed:
         return problems, Descriptor()
-    descriptor = descriptor_of(_draft(platform, asked, found), asked.name)
+    try:
+        descriptor = _drafted(platform, asked, found)
+    except InvalidError as error:
+        return [*problems, *error.problems], Descriptor()
     offered = providers.available(platform, besides=asked.name)
     return [*problems, *resolve(descriptor, offered).problems], descriptor
 
 
-def _draft(platform: Platform, asked: DeploymentRequest, found: Prospect) -> FileTree:
+def _drafted(platform: Platform, asked: DeploymentRequest, found: Prospect) -> Descriptor:
+    """Make the whole project once, for its problems, and return what it says of itself."""
     deployment = _deployment(platform, asked, found)
     context = context_of(platform, deployment, Bindings())
-    return project(platform, context, Answers(deployment.answers))
+    answers = Answers(deployment.answers)
+    compose(platform, context, answers)
+    return descriptor_for(platform, context, answers)
 
 
 def _secret_answers(form: Form) -> list[Problem]:
@@ -310,7 +314,7 @@ def _project(platform: Platform, run: Run) -> FileTree:
     pairs = cast("list[list[str]]", findings(platform, run, "check").get("bindings", []))
     variables = tuple(Variable(name, value=value) for name, value in pairs)
     context = context_of(platform, deployment, Bindings(variables))
-    return project(platform, context, Answers(deployment.answers))
+    return compose(platform, context, Answers(deployment.answers))
 
 
 def _subject(deployment: Deployment) -> str:

@@ -1,4 +1,4 @@
-"""What a request would deploy: template, release, form, project and what it declares."""
+"""What a request would deploy: template, release, form, and what the template declares."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from thinkube_catalog.domain.descriptor import Descriptor
 from thinkube_catalog.domain.environment import ApplicationContext
 from thinkube_catalog.domain.manifest import TemplateManifest
 from thinkube_catalog.domain.questions import Answers, Form
-from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.operations.browse import locate
+from thinkube_catalog.operations.composition import descriptor_of, told
+from thinkube_catalog.operations.forms import evaluate_release
 from thinkube_catalog.operations.platform import Platform
-
-DESCRIPTOR_FILE = "thinkube.yaml"
+from thinkube_catalog.operations.template_files import read_template
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,6 @@ class Prospect:
     """A template at a release, with its questions as they stand for some raw answers."""
 
     template: str
-    title: str
     release: Release
     form: Form
     manifest: TemplateManifest | None = None
@@ -30,18 +30,21 @@ class Prospect:
 def survey(platform: Platform, template: str, raw: Mapping[str, object], ref: str) -> Prospect:
     """Find the template and evaluate its form.
 
-    Raises TemplateNotFoundError, ReleaseNotFoundError, SourceUnavailableError or RenderError.
+    Raises TemplateNotFoundError, ReleaseNotFoundError, SourceUnavailableError, RenderError, or
+    ManifestInvalidError.
     """
-    entry = platform.catalogs.load().entry(template)
+    entry = locate(platform, template)
     release = platform.sources.resolve(Source(entry.location, ref))
-    return Prospect(entry.name, entry.name, release, platform.renderer.evaluate(release, raw))
+    form = evaluate_release(platform, release, raw, entry.name)
+    files = read_template(platform.sources.checkout(release), entry)
+    return Prospect(entry.name, release, form, files.manifest)
 
 
-def project(platform: Platform, context: ApplicationContext, answers: Answers) -> FileTree:
-    """Return every file of the deployment's repository."""
-    return platform.renderer.render(context.release, answers)
+def descriptor_for(platform: Platform, context: ApplicationContext, answers: Answers) -> Descriptor:
+    """Return what the rendered project says about how it runs; an empty one if it says nothing.
 
-
-def descriptor_of(tree: FileTree, name: str) -> Descriptor:
-    """Read `thinkube.yaml` of a project; one without it has an empty one."""
-    return Descriptor(name=name)
+    Raises RenderError, or DescriptorInvalidError.
+    """
+    tree = platform.renderer.render(context.release, answers, told(context, answers))
+    found = descriptor_of(tree, context.name, context.conventions)
+    return found or Descriptor(name=context.name)

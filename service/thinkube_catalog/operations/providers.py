@@ -8,8 +8,8 @@ from thinkube_catalog.domain.bindings import Provider, provided
 from thinkube_catalog.domain.deployments import Deployment
 from thinkube_catalog.domain.environment import Address
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.operations.composition import descriptor_of
 from thinkube_catalog.operations.platform import Platform
-from thinkube_catalog.operations.prospect import descriptor_of
 from thinkube_catalog.operations.rollout import repository_of
 
 
@@ -34,7 +34,9 @@ def _provided_by(platform: Platform, deployment: Deployment) -> tuple[Provider, 
     try:
         repository = repository_of(platform, deployment.name)
         tree = platform.forge.files(repository, deployment.healthy_commit)
-        descriptor = descriptor_of(tree, deployment.name)
+        descriptor = descriptor_of(tree, deployment.name, platform.conventions)
     except CatalogError:
         return ()  # one deployment's trouble is no other's
+    if descriptor is None:
+        return ()
     return provided(deployment.name, descriptor, Address(deployment.url))

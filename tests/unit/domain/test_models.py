@@ -62,6 +62,13 @@ def test_known_weights_count_more_than_parameters() -> None:
     assert memory_need(model) == pytest.approx(1.0)
 
 
+def test_an_old_entry_without_parameters_is_counted_by_its_size() -> None:
+    old = an_entry(size="~16GB")
+    del old["params_b"]
+    (model,) = read(old)
+    assert model.memory_gib == pytest.approx(15.0)
+
+
 def test_no_need_is_guessed_for_a_quantisation_that_is_not_known() -> None:
     assert memory_need(Model("a", params_b=8.0, quantization="TERNARY")) is None
 
@@ -102,15 +109,21 @@ def test_every_problem_is_named_at_once() -> None:
             an_entry(context_length=0, kv_cache=[{"layers": 4}]),
         )
     assert [str(each) for each in caught.value.problems] == [
-        "models.json:1: models[0].id: '-rf /' is not a usable id (write it as the hub does: "
-        "owner/name)",
+        (
+            "models.json:1: models[0].id: '-rf /' is not a usable id (write it as the hub does: "
+            "owner/name)"
+        ),
         "models.json:1: models[0].params_b: params_b must be a number, not 'big'",
         "models.json:1: models[0].gated: gated must be true or false, not 3",
         "models.json:1: models[1].context_length: context_length is 0 (use at least 1)",
-        "models.json:1: models[1].kv_cache[0].kv_heads: kv_heads is missing (take it from the "
-        "model's config.json)",
-        "models.json:1: models[1].kv_cache[0].head_dim: head_dim is missing (take it from the "
-        "model's config.json)",
+        (
+            "models.json:1: models[1].kv_cache[0].kv_heads: kv_heads is missing (take it from the "
+            "model's config.json)"
+        ),
+        (
+            "models.json:1: models[1].kv_cache[0].head_dim: head_dim is missing (take it from the "
+            "model's config.json)"
+        ),
     ]
 
 

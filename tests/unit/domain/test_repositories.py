@@ -95,16 +95,26 @@ def test_every_problem_is_named_at_once_with_its_line() -> None:
         an_entry(tags="rag"),
     )
     assert found == [
-        "repositories.json:5: repositories[0].name: 'a/b' is not a usable name "
-        "(use letters, digits, dots and hyphens, for example tkt-rag-agent)",
-        "repositories.json:12: repositories[0].github_url: 'ext::sh -c x' is not a usable "
-        "github_url (use an https:// or ssh:// address)",
-        "repositories.json:17: repositories[1].name: repositories[1].name is missing "
-        "(use letters, digits, dots and hyphens, for example tkt-rag-agent)",
-        "repositories.json:23: repositories[1].deployment_type: 'server' is no deployment_type "
-        "that exists (use one of app, knative, component)",
-        "repositories.json:29: repositories[2].github_url: nothing says where the template is "
-        "(give github_url, or source for a folder beside this file)",
+        (
+            "repositories.json:5: repositories[0].name: 'a/b' is not a usable name "
+            "(use letters, digits, dots and hyphens, for example tkt-rag-agent)"
+        ),
+        (
+            "repositories.json:12: repositories[0].github_url: 'ext::sh -c x' is not a usable "
+            "github_url (use an https:// or ssh:// address)"
+        ),
+        (
+            "repositories.json:17: repositories[1].name: repositories[1].name is missing "
+            "(use letters, digits, dots and hyphens, for example tkt-rag-agent)"
+        ),
+        (
+            "repositories.json:23: repositories[1].deployment_type: 'server' is no deployment_type "
+            "that exists (use one of app, knative, component)"
+        ),
+        (
+            "repositories.json:29: repositories[2].github_url: nothing says where the template is "
+            "(give github_url, or source for a folder beside this file)"
+        ),
         "repositories.json:52: repositories[3].tags: tags must be a list, not 'rag'",
     ]
 
@@ -126,8 +136,10 @@ def test_addresses_that_git_should_not_be_given_are_refused(address: str) -> Non
 
 def test_unknown_keys_are_kept_and_warned_about() -> None:
     assert warnings(an_entry(descripton="x", description=None)) == [
-        "repositories.json:15: repositories[0].descripton: the key 'descripton' means nothing "
-        "here (did you mean description?)",
+        (
+            "repositories.json:15: repositories[0].descripton: the key 'descripton' means nothing "
+            "here (did you mean description?)"
+        ),
     ]
     assert read(an_entry(colour="red")).entries[0].unknown["colour"] == "red"
 

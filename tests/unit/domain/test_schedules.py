@@ -48,6 +48,7 @@ def test_the_next_run_is_found(text: str, following: datetime | None) -> None:
         ("*/0 * * * *", "minute '*/0' has a step of 0"),
         ("*-5 * * * *", "minute *-5 cannot be read"),
         ("1,,2 * * * *", "minute '' cannot be read"),
+        ("*," * 150 + "* * * * *", "a schedule of 309 characters is too long"),
         ("$(x) * * * *", "minute '$(x)' cannot be read"),
     ],
 )

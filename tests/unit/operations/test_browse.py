@@ -166,7 +166,7 @@ def test_a_plain_copier_template_is_what_its_entry_says(tmp_path: Path) -> None:
     entry = a_template(tmp_path, copier_yaml="name: {type: str}\n", manifest_yaml="icons: []\n")
     details = browse.describe(a_platform(entry), "tkt-x")
     assert (details.title, details.description) == ("tkt-x", "Listed")
-    assert details.manifest is details.descriptor is None
+    assert (details.manifest, details.descriptor) == (None, None)
     assert [each.message for each in details.warnings] == [
         "the file is no TemplateManifest; it is passed over",
     ]
@@ -191,7 +191,7 @@ def test_links_that_lead_out_of_a_template_are_not_followed(tmp_path: Path) -> N
         (tmp_path / "t" / name).symlink_to(tmp_path / "canary")
     details = browse.describe(a_platform(entry), "tkt-x")
     assert details.readme == ""
-    assert details.manifest is details.descriptor is None
+    assert (details.manifest, details.descriptor) == (None, None)
 
 
 def test_a_catalogue_that_disagrees_with_the_template_is_warned_about(tmp_path: Path) -> None:
@@ -213,11 +213,3 @@ def test_a_folder_and_a_git_address_are_names_too(tmp_path: Path) -> None:
 def test_what_is_neither_is_not_found(name: str) -> None:
     with pytest.raises(TemplateNotFoundError):
         browse.locate(a_platform(), name)
-
-
-def test_the_commands_can_be_copied_whatever_the_location_is_called() -> None:
-    entry = CatalogEntry("tkt-x", "/a b/tkt-x")
-    assert browse.commands(entry, Release("/a b/tkt-x", "v1.0.0", "c")) == [
-        "copier copy -x .git --vcs-ref v1.0.0 '/a b/tkt-x' my-app",
-        "tkt deploy tkt-x my-app",
-    ]

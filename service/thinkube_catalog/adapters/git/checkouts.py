@@ -16,6 +16,11 @@ _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _EMPTY = "empty.git"
 
 
+def is_exact(made_of: str) -> bool:
+    """Say whether the text can be a full commit id or the digest of a content."""
+    return _ID.fullmatch(made_of) is not None
+
+
 class Checkouts:
     """Below `root`, safe between processes; `seconds` is the deadline of one checkout."""
 
@@ -26,7 +31,7 @@ class Checkouts:
     def find(self, made_of: str) -> Path | None:
         """Return the folder of that commit id or content digest, None if it is not there yet."""
         path = self._root / made_of
-        return path if _ID.fullmatch(made_of) and path.is_dir() else None
+        return path if is_exact(made_of) and path.is_dir() else None
 
     def from_commit(self, commit: str, objects: Path) -> Path:
         """Check a commit out that is in that folder of objects, with the modes of umask 022.

@@ -12,11 +12,10 @@ import pygit2
 from pygit2.enums import ConfigLevel, DescribeStrategy, FileMode, ObjectType, SortMode
 
 from thinkube_catalog.domain.errors import InvalidError, Problem
-from thinkube_catalog.domain.forge import Commit, Signature
+from thinkube_catalog.domain.forge import Commit, Signature, plain_message, plain_signature
 from thinkube_catalog.domain.rendering import File, FileTree
 
 _FULL_ID = re.compile(r"[0-9a-f]{40}")
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>]")
 _MODES = {"100644": FileMode.BLOB, "100755": FileMode.BLOB_EXECUTABLE, "120000": FileMode.LINK}
 
 
@@ -105,15 +104,13 @@ def tags(repository: pygit2.Repository) -> Mapping[str, str]:
 
 
 def to_git(signature: Signature) -> pygit2.Signature:
-    """Drop what would break the format of a commit: angle brackets, line ends, emptiness."""
-    name = _NOT_IN_NAMES.sub("", signature.name).strip() or "unknown"
-    email = _NOT_IN_NAMES.sub("", signature.email).strip() or "unknown"
-    return pygit2.Signature(name, email, int(signature.at.timestamp()), 0, "utf-8")
+    by = plain_signature(signature)
+    return pygit2.Signature(by.name, by.email, int(by.at.timestamp()), 0, "utf-8")
 
 
 def normal_message(message: str) -> str:
-    """Return the message as it is stored: without NUL, ending in one line end."""
-    return message.replace("\0", "").strip() + "\n"
+    """Return the message as it is stored: ending in one line end."""
+    return plain_message(message) + "\n"
 
 
 def to_commit(commit: pygit2.Commit) -> Commit:

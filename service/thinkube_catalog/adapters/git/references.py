@@ -22,21 +22,21 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _STAGED = "staged"
 
 
-class ReferenceLockedError(Exception):
-    """Another program holds the lock of a reference, or died while it did."""
+class ReferenceFaultError(Exception):
+    """A reference is damaged, or another program holds its lock, or died while it did."""
 
 
 def read_reference(repository: Path, name: str) -> str | None:
     """Return the id that the reference holds, None if there is none.
 
-    Raises ValueError if its file is damaged.
+    Raises ReferenceFaultError if its file is damaged.
     """
     try:
         text = (repository / name).read_text("ascii").strip()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return _read_packed(repository, name)
     if not _COMMIT.fullmatch(text):
-        raise ValueError(f"{name} in {repository} is damaged")
+        raise ReferenceFaultError(f"{name} in {repository} is damaged")
     return text
 
 
@@ -44,7 +44,7 @@ def move_reference(repository: Path, name: str, expected: str | None, target: st
     """Point the reference at `target` if it holds `expected` (None: if it does not exist).
 
     Returns whether it did. The caller holds the repository's publication lock and has called
-    `release_abandoned`. Raises ReferenceLockedError.
+    `release_abandoned`. Raises ReferenceFaultError.
     """
     reference = repository / name
     lock = repository / f"{name}.lock"
@@ -98,7 +98,9 @@ def _link(staged: Path, lock: Path) -> None:
             lock.hardlink_to(staged)
         except FileExistsError:
             if time.monotonic() >= deadline:
-                raise ReferenceLockedError(f"{lock} has been there all the time") from None
+                raise ReferenceFaultError(
+                    f"its lock {lock} is held, or was left by a git that broke off: then delete it"
+                ) from None
             time.sleep(_PAUSE)
         else:
             return

@@ -61,6 +61,7 @@ class ManagedApplication:
         self.branch_fault: Cause | None = None
         self.keeping_fault: Cause | None = None
         self.doing = ""
+        self.addressed = False
         self.conditions: dict[str, Condition] = {}
         self.rolling_conditions: dict[str, Condition] = {}
         self._looked_at = 0.0
@@ -136,7 +137,8 @@ class ManagedApplication:
     def _forgive(self) -> None:
         if self.progress.wanted != self.progress.serving:
             self.versions.drop(self.progress.wanted)
-        self._save(failed=False, causes=())
+        kept = {k: n for k, n in self.progress.crew.items() if not self.staff.has_failed(n)}
+        self._save(failed=False, causes=(), crew=kept)
 
     def remove(self, *, volumes_too: bool) -> None:
         self.declare(replace(self.declared, removing=True, volumes_too=volumes_too))
@@ -155,6 +157,7 @@ class ManagedApplication:
             for number in list(self.staff.instances):
                 self.staff.stop(number)
             return
+        self.addressed = applied.live
         self._follow_branch()
         self._roll_out(applied)
         self._keep_serving()
@@ -350,6 +353,12 @@ class ManagedApplication:
         if scheduled != dict(self.progress.scheduled):
             self._save(scheduled=scheduled)
         self.conditions = self._look(version, self.progress.crew, serving=True)
+        failures = [c.cause for n, c in self.conditions.items() if c.cause and self._job_failed(n)]
+        if failures and not self.progress.failed and self.up_to_date:
+            self._save(failed=True, causes=tuple(failures))
+
+    def _job_failed(self, name: str) -> bool:
+        return self.staff.has_failed(self.progress.crew.get(name, 0))
 
     def _run_crew(self, version: Version) -> None:
         for process in version.project.crew:

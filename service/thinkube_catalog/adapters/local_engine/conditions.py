@@ -27,6 +27,7 @@ class Timings:
     branch: float = 0.25
     probe_first: float = 0.1
     probe_later: float = 1.0
+    probe_timeout: float = 5.0
     liveness: float = 5.0
     settled_without_port: float = 2.0
     start: float | None = None  # instead of what the project says

@@ -103,7 +103,7 @@ class LocalEngine:
             raise EngineBusyError(self.root)
         self._stopping.clear()
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="engine-worker")
-        self._probes = Probes()
+        self._probes = Probes(self._options.timings.probe_timeout)
         hosts = _hosts(self._options)
         self._routing = Routing(self.root, self._options.bind, hosts)
         self._routing.open()
@@ -129,6 +129,10 @@ class LocalEngine:
         if self._root_lock is not None:
             os.close(self._root_lock)
             self._root_lock = None
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None
 
     def ensure_application(self, application: Application) -> None:
         with self._lock:

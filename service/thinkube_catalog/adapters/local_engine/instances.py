@@ -69,8 +69,10 @@ class Exit:
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor last said. `phase` is `starting`, `running`, `waiting`, `stopping`,
-    `stopped` or `finished`; `started_at` is in UTC.
+    """What the supervisor last said.
+
+    `phase` is `starting`, `running`, `waiting`, `stopping`, `stopped` or `finished`; `started_at`
+    is in UTC.
     """
 
     phase: str = ""

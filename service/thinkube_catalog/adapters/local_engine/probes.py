@@ -8,8 +8,7 @@ import time
 from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-
-TIMEOUT_SECONDS = 5.0
+from http import HTTPStatus
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Reply:
     at: float
 
 
-def ask(port: int, path: str) -> Reply:
+def ask(port: int, path: str, timeout: float) -> Reply:
     """Ask by HTTP, or with no path whether anything accepts connections. Never raises.
 
     2xx and 3xx are well, as for Kubernetes.
@@ -29,18 +28,18 @@ def ask(port: int, path: str) -> Reply:
     at = time.monotonic()
     try:
         if not path:
-            socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS).close()
+            socket.create_connection(("127.0.0.1", port), timeout).close()
             return Reply(True, "accepts connections", at)
-        return _get(port, path, at)
+        return _get(port, path, timeout, at)
     except TimeoutError:
-        return Reply(False, f"no answer within {TIMEOUT_SECONDS:g} s", at)
+        return Reply(False, f"no answer within {timeout:g} s", at)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = "nothing listens" if isinstance(error, ConnectionRefusedError) else str(error)
         return Reply(False, f"{reason} on port {port}", at)
 
 
-def _get(port: int, path: str, at: float) -> Reply:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+def _get(port: int, path: str, timeout: float, at: float) -> Reply:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", path, headers={"User-Agent": "thinkube-catalog-probe"})
         answer = connection.getresponse()
@@ -48,7 +47,7 @@ def _get(port: int, path: str, at: float) -> Reply:
     finally:
         connection.close()
     said = f"GET {path} answered {answer.status}"
-    if 200 <= answer.status < 400:
+    if HTTPStatus.OK <= answer.status < HTTPStatus.BAD_REQUEST:
         return Reply(True, said, at)
     return Reply(False, f"{said}: {excerpt}" if excerpt else said, at)
 
@@ -56,7 +55,8 @@ def _get(port: int, path: str, at: float) -> Reply:
 class Probes:
     """Questions under way and the newest replies, by whom they are about."""
 
-    def __init__(self, threads: int = 8) -> None:
+    def __init__(self, timeout: float, threads: int = 8) -> None:
+        self._timeout = timeout
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="probe")
         self._asked: dict[Hashable, Future[Reply]] = {}
         self._replies: dict[Hashable, Reply] = {}
@@ -70,7 +70,7 @@ class Probes:
             asked = None
         reply = self._replies.get(subject)
         if asked is None and (reply is None or time.monotonic() - reply.at >= every):
-            self._asked[subject] = self._pool.submit(ask, port, path)
+            self._asked[subject] = self._pool.submit(ask, port, path, self._timeout)
         return reply
 
     def forget(self, number: Hashable) -> None:

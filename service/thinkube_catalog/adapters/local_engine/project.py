@@ -138,13 +138,8 @@ def _problems(descriptor: Descriptor, files: FileTree) -> list[Problem]:
 
 def _dev_problems(container: Container, dev: Dev, field: str, files: FileTree) -> list[Problem]:
     problems = []
-    try:
-        if not shlex.split(dev.command):
-            raise ValueError("it is empty")
-    except ValueError as error:
-        problems.append(
-            Problem(f"the command cannot be split into words: {error}", DESCRIPTOR, field=field)
-        )
+    if fault := _fault_of_command(dev.command):
+        problems.append(Problem(f"the command cannot be run: {fault}", DESCRIPTOR, field=field))
     build = _relative(container.build)
     required = f"{build}/{dev.requirements}".removeprefix("/") if dev.requirements else ""
     if required and _relative(required) not in files:
@@ -157,6 +152,13 @@ def _dev_problems(container: Container, dev: Dev, field: str, files: FileTree) -
             )
         )
     return problems
+
+
+def _fault_of_command(command: str) -> str:
+    try:
+        return "" if shlex.split(command) else "it is empty"
+    except ValueError as error:
+        return str(error)
 
 
 def _relative(path: str) -> str:

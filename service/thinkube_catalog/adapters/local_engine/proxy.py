@@ -11,9 +11,11 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import (
+    ClientConnectorError,
     ClientError,
     ClientResponse,
     ClientSession,
@@ -115,10 +117,12 @@ class Proxy:
                 return await self._web_socket(upstream, request)
             return await self._exchange(upstream, request)
         except WSServerHandshakeError as error:
-            return web.Response(status=error.status if error.status >= 400 else 502)
-        except OSError:  # no connection: the process is not there (yet)
+            return web.Response(
+                status=error.status if error.status >= HTTPStatus.BAD_REQUEST else 502
+            )
+        except ClientConnectorError:  # the process is not there (yet)
             return _apology(request, 503, application.name, application.message)
-        except (ClientError, TimeoutError) as error:
+        except (ClientError, OSError, TimeoutError) as error:
             reason = f"{application.name} broke off its answer ({type(error).__name__})."
             return _apology(request, 502, application.name, reason)
 
@@ -259,10 +263,14 @@ margin:20vh auto;padding:0 1rem}}p{{overflow-wrap:anywhere}}</style></head>
 
 def _apology(request: web.BaseRequest, status: int, name: str, message: str) -> web.Response:
     headers = {"Cache-Control": "no-store"}
-    if status == 503:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
     if "text/html" in request.headers.get("Accept", ""):
-        refresh = '<meta http-equiv="refresh" content="2">' if status == 503 else ""
+        refresh = (
+            '<meta http-equiv="refresh" content="2">'
+            if status == HTTPStatus.SERVICE_UNAVAILABLE
+            else ""
+        )
         page = PAGE.format(name=html.escape(name), message=html.escape(message), refresh=refresh)
         return web.Response(status=status, text=page, content_type="text/html", headers=headers)
     problem = json.dumps({"title": name, "status": status, "detail": message})

@@ -91,6 +91,13 @@ class Staff:
         instance = self.instances[number]
         return instance.record.kind != Kind.SERVICE.value and instance.state().phase == "finished"
 
+    def has_failed(self, number: int) -> bool:
+        """Say whether it is one that ends by itself, and has ended badly."""
+        if number not in self.instances or not self.is_done(number):
+            return False
+        ended = self.instances[number].state().exit
+        return ended is not None and ended.code != 0
+
     def _order(
         self, instance: Instance, process: Process, version: Version, application: Application
     ) -> Order:

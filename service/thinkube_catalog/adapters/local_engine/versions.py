@@ -67,16 +67,12 @@ class Workshop:
             return self._make(commit, url, attempt)
         except InvalidError as error:
             return Unready(tuple(_descriptor_causes(error)))
-        except CheckoutError as error:
-            return Unready((Cause(CauseKind.SYNC_ERROR, str(error), "mend it and push"),))
         except EnvironmentFailedError as error:
             return Unready((error.cause,))
-        except EnvironmentAbandonedError:
-            return Unready((), passing=True)
-        except (UnavailableError, OSError) as error:
+        except (UnavailableError, OSError, EnvironmentAbandonedError) as error:
             return Unready((Cause(CauseKind.SYNC_ERROR, str(error)),), passing=True)
-        except CatalogError as error:
-            return Unready((Cause(CauseKind.SYNC_ERROR, str(error)),))
+        except (CheckoutError, CatalogError) as error:
+            return Unready((Cause(CauseKind.SYNC_ERROR, str(error), "mend it and push"),))
 
     def _make(self, commit: str, url: str, attempt: Attempt) -> Version | Unready:
         folder = self.folder / commit
@@ -94,11 +90,12 @@ class Workshop:
         project = read_project(files, self.factory.conventions, url)
         pythons = {}
         for process in project.processes:
-            if process.requirements:
-                path = folder / "files" / process.build / process.requirements
-                pythons[process.name] = self.factory.environments.ensure(
-                    path, attempt.say, attempt.abandoned
-                )
+            build = folder / "files" / process.build
+            pythons[process.name] = self.factory.environments.ensure(
+                build / process.requirements if process.requirements else None,
+                attempt.say,
+                attempt.abandoned,
+            )
         return Version(commit, folder / "files", project, pythons)
 
 

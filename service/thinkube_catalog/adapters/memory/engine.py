@@ -86,7 +86,13 @@ class MemoryEngine:
                 return [line for line in chosen if int(line.cursor) > int(after)][:limit]
             return chosen[-limit:] if limit > 0 else []
 
-    def remove_application(self, name: str, marker: str, *, volumes: bool) -> Sequence[str]:
+    def remove_application(
+        self,
+        name: str,
+        marker: str,
+        *,
+        volumes: bool,  # noqa: ARG002 # nothing is stored
+    ) -> Sequence[str]:
         with self._lock:
             known = self._managed.get(name)
             if known is not None and known.application.marker != marker:

@@ -6,7 +6,6 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
 
 from thinkube_catalog.domain.forge import (
     Commit,
@@ -18,6 +17,8 @@ from thinkube_catalog.domain.forge import (
     TagMovedError,
     check_publication,
     check_repository,
+    plain_message,
+    plain_signature,
 )
 from thinkube_catalog.domain.rendering import FileTree
 
@@ -54,6 +55,7 @@ class MemoryForge:
         tag: str = "",
     ) -> Commit:
         check_publication(files, tag)
+        signature, message = plain_signature(signature), plain_message(message)
         with self._lock:
             stored = self._existing(repository)
             if tag in stored.tags and stored.trees[stored.tags[tag]] != files:
@@ -112,17 +114,23 @@ def _published_already(
         return stored.history[-1][0]
     for commit, by in reversed(stored.history):
         if (by.name, by.email) == (signature.name, signature.email):
-            same = by == signature and commit.message == message.strip()
+            same = by == signature and commit.message == message
             return commit if same and stored.trees[commit.id] == files else None
     return None
 
 
 def _append(stored: _Stored, files: FileTree, message: str, signature: Signature) -> Commit:
-    at = signature.at.astimezone(UTC).replace(microsecond=0)
     parent = stored.history[-1][0].id if stored.history else ""
-    parts = (files.digest(), parent, message, signature.name, signature.email, at.isoformat())
+    parts = (
+        files.digest(),
+        parent,
+        message,
+        signature.name,
+        signature.email,
+        signature.at.isoformat(),
+    )
     made = hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
-    commit = Commit(made, message.strip(), signature.name, at)
+    commit = Commit(made, message, signature.name, signature.at)
     stored.history.append((commit, signature))
     stored.trees[made] = files
     return commit

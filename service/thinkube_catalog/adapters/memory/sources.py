@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from thinkube_catalog.adapters.git.checkouts import Checkouts
+from thinkube_catalog.adapters.git.checkouts import Checkouts, is_exact
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.versions import newest_final, newest_first
 from thinkube_catalog.domain.catalog import (
@@ -50,7 +50,9 @@ class MemoryTemplateSources:
         there = self._checkouts.find(release.commit)
         if there is not None:
             return there
-        self.resolve(Source(release.location, release.commit))
+        source = Source(release.location, release.commit)
+        if not is_exact(release.commit) or self.resolve(source) != release:
+            raise ReleaseNotFoundError(source)
         files = self._forge.files(_repository(release.location), release.commit)
         return self._checkouts.from_files(files)
 

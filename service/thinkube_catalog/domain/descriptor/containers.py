@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 
 from thinkube_catalog.domain.descriptor.patterns import (
     ENVIRONMENT_NAME,
@@ -196,9 +197,9 @@ def _mounts(entry: Fields) -> tuple[Mount, ...]:
             entry.problem(("mounts", place), problem, "write name:/path, for example models:/data")
         else:
             mounts.append(Mount(name, path))
-    paths = [mount.path for mount in mounts]
-    for doubled in {path for path in paths if paths.count(path) > 1}:
-        entry.problem("mounts", f"{doubled} is mounted twice", "use another path")
+    for path, times in Counter(mount.path for mount in mounts).items():
+        if times > 1:
+            entry.problem("mounts", f"{path} is mounted twice", "use another path")
     return tuple(mounts)
 
 

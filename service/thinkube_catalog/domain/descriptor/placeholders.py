@@ -15,7 +15,7 @@ DOMAIN_NAME = "{{ domain_name }}"
 Value = TypeVar("Value")
 
 _SAMPLES = {PROJECT_NAME: "project", DOMAIN_NAME: "example.org"}
-_MARK = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_MARK = re.compile(r"\{\{[^{}]*\}\}|\{%[^{}%]*%\}")
 _ANY_SPACING = re.compile(r"\{\{\s*(project_name|domain_name)\s*\}\}")
 
 

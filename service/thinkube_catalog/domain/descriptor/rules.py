@@ -5,6 +5,8 @@ from __future__ import annotations
 from thinkube_catalog.domain.descriptor.values import Container, Descriptor
 from thinkube_catalog.domain.documents import Fields
 
+MOST_CONTAINERS = 50
+
 _NOT_FOR_KNATIVE = ("gpu", "mounts", "schedule", "migrations", "capabilities")
 _SERVICES_NOT_FOR_KNATIVE = ("storage", "workflows")
 _FOR_KNATIVE = ("minScale", "maxScale", "containerConcurrency", "timeoutSeconds")
@@ -13,6 +15,10 @@ _FOR_KNATIVE = ("minScale", "maxScale", "containerConcurrency", "timeoutSeconds"
 def check_rules(spec: Fields, descriptor: Descriptor) -> None:
     """Record what the parts of a descriptor, each good by itself, do wrong together."""
     kind = descriptor.deployment.type
+    if len(descriptor.containers) > MOST_CONTAINERS:
+        message = f"{len(descriptor.containers)} containers are too many"
+        spec.problem("containers", message, f"use at most {MOST_CONTAINERS}")
+        return
     if kind != "none" and not descriptor.containers:
         spec.problem("containers", "there is no container", "give at least one")
     if kind == "knative":

@@ -54,6 +54,11 @@ class Findings:
             raise error(self.document.file, self.problems)
         return Parsed(value, tuple(self.warnings))
 
+    @property
+    def enough(self) -> bool:
+        """Tell that no more warnings are kept, so that looking for reasons is wasted."""
+        return len(self.warnings) > MOST_FINDINGS
+
     def _keep(self, kept: list[Problem], path: Path, message: str, mend: str) -> None:
         found = self.document.problem(path, message, mend)
         if found in kept:
@@ -262,7 +267,7 @@ class Fields:
         """
         left = {key: value for key, value in self._values.items() if key not in self._asked}
         for key in left:
-            if key in known:
+            if key in known or self.findings.enough:
                 continue
             meant = "" if key in legacy else self._meant(key)
             if key in legacy:

@@ -12,6 +12,7 @@ from thinkube_catalog.domain.manifest.values import Parameter
 TYPES = ("str", "int", "bool", "choice")
 DYNAMIC_SOURCE = "model_catalog"
 
+_LONGEST_PATTERN = 1000
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FILTERS = ("server_type", "is_downloaded")
 _PIPELINE_VARIABLES = frozenset(
@@ -120,6 +121,10 @@ class _Reading:
 
     def _pattern(self) -> str:
         pattern = self.entry.text("pattern")
+        if len(pattern) > _LONGEST_PATTERN:
+            message = f"a pattern of {len(pattern)} characters is too long"
+            self.entry.problem("pattern", message, f"use at most {_LONGEST_PATTERN}")
+            return ""
         try:
             re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:

@@ -667,6 +667,32 @@ def test_what_works_but_deserves_a_look_is_a_warning(text: str, sentence: str) -
     assert sentence in warned(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        with_container("size: '" + "{{" * 200_000 + "'"),
+        with_container("size: '" + "{{ x }} " * 50_000 + "'"),
+        with_container(f"mounts: [{', '.join(f'm:/{n}' for n in range(20_000))}]"),
+        spec("containers: [{name: a}], " + ", ".join(f"odd{n}: 1" for n in range(20_000))),
+        spec(f"containers: [{', '.join(f'{{name: a{n}}}' for n in range(9_000))}]"),
+    ],
+    ids=["open marks", "many marks", "many mounts", "many unknown keys", "many containers"],
+)
+def test_a_file_made_to_keep_the_reader_busy_is_over_soon(text: str) -> None:
+    try:
+        said = parse_descriptor(text).warnings  # the suite's time limit would end what hangs
+    except DescriptorInvalidError as error:
+        said = error.problems
+    assert len(said) <= 201
+
+
+def test_a_project_of_too_many_containers_is_refused() -> None:
+    names = ", ".join(f"{{name: a{n}}}" for n in range(51))
+    assert refused(spec(f"containers: [{names}]")) == [
+        "thinkube.yaml:3: spec.containers: 51 containers are too many (use at most 50)"
+    ]
+
+
 def test_a_route_that_leads_nowhere_is_left_to_the_reader() -> None:
     read = parse_descriptor(with_container("size: small", "routes: [{path: /, to: web}]")).value
     assert read.routes == (Route("/", "web"),)

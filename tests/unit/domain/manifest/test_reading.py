@@ -259,6 +259,13 @@ secrets:
             ),
         ),
         (
+            with_parameter(f"name: x, type: str, pattern: {'a' * 1001}"),
+            (
+                "manifest.yaml:5: parameters[0].pattern: a pattern of 1001 characters is too long "
+                "(use at most 1000)"
+            ),
+        ),
+        (
             with_parameter("name: x, type: str, minLength: 9, maxLength: 2"),
             (
                 "manifest.yaml:5: parameters[0].minLength: minLength 9 is more than maxLength 2 "

@@ -1,0 +1,1 @@
+"""Settings → Platform: the only package that knows every adapter."""

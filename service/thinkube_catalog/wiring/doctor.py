@@ -1,0 +1,43 @@
+"""`tkt doctor` for the embedded platform."""
+
+from __future__ import annotations
+
+from thinkube_catalog.adapters import machine
+from thinkube_catalog.adapters.instance import Instance
+from thinkube_catalog.domain.checks import Check
+from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.offline import open_platform
+from thinkube_catalog.wiring.parts import providers
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Look at everything the service needs; nothing is changed but the data folder made."""
+    return [
+        machine.check_python(),
+        machine.check_git(),
+        machine.check_uv(),
+        machine.check_folder(settings.data_dir),
+        _check_catalog(settings),
+        *(machine.check_provider(provider) for provider in providers(settings)),
+        _check_service(settings),
+    ]
+
+
+def _check_catalog(settings: Settings) -> Check:
+    try:
+        catalog = open_platform(settings).catalogs.load()
+    except CatalogError as error:
+        return Check("catalog", good=False, message=str(error), mend="correct THINKUBE_CATALOG")
+    if catalog.warnings:
+        message = "; ".join(str(warning) for warning in catalog.warnings)
+        return Check("catalog", good=False, message=message, mend="mend those files")
+    count = len(catalog.entries)
+    return Check("catalog", good=True, message=f"{count} templates, {len(catalog.models)} models")
+
+
+def _check_service(settings: Settings) -> Check:
+    running = Instance(settings.data_dir).running()
+    # That none runs is no fault: commands start it when they need it.
+    message = f"runs at {running.address}" if running else "not running; commands start it"
+    return Check("service", good=True, message=message)

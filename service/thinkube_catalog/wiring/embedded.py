@@ -1,0 +1,144 @@
+"""The embedded platform: SQLite, repositories on disk, applications as processes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
+
+from thinkube_catalog.adapters.copier import CopierRenderer
+from thinkube_catalog.adapters.durable import Carrying, DurableRuns
+from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
+from thinkube_catalog.adapters.local_forge import LocalForge
+from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
+from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.deployments import SqlDeployments
+from thinkube_catalog.adapters.template_sources import GitTemplateSources
+from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
+from thinkube_catalog.operations import runs, watch
+from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.parts import (
+    conventions,
+    file_catalogs,
+    provider_key,
+    providers,
+    with_publishing,
+)
+
+OBSERVE_SECONDS = 1.0
+DRAIN_SECONDS = 5
+
+_log = logging.getLogger(__name__)
+
+
+class EmbeddedService:
+    """Everything that works behind the API: the engine, the runs, and what watches them.
+
+    Made before `start`, so that the API can be built on `platform`; `stop` leaves applications
+    running and runs where they are: the next start goes on.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._database = Database(_database_url(settings, "catalog.sqlite"))
+        self._secrets = SqlSecrets(self._database, _sealing_keys(settings))
+        self._sources = GitTemplateSources(settings.data_dir / "templates")
+        self._renderer = CopierRenderer(self._sources)
+        self._runs = DurableRuns(_database_url(settings, "runs.sqlite"))
+        forge = LocalForge(settings.data_dir / "git")
+        options = Options(conventions=conventions(settings))
+        self._engine = LocalEngine(settings.data_dir / "engine", forge, self._secrets, options)
+        self._stopping = Event()
+        self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
+        self.platform = with_publishing(
+            Platform(
+                catalogs=file_catalogs(settings, self._sources),
+                sources=self._sources,
+                renderer=self._renderer,
+                forge=forge,
+                engine=self._engine,
+                deployments=SqlDeployments(self._database),
+                runs=self._runs,
+                secrets=self._secrets,
+                conventions=conventions(settings),
+                providers=providers(settings),
+            )
+        )
+
+    def start(self) -> None:
+        """Bring up what runs, go on with what was under way, and begin to watch."""
+        self._renderer.start()
+        self._store_provider_keys()
+        for warning in self.platform.catalogs.load().warnings:
+            _log.warning("catalog: %s", warning)
+        self._engine.start()
+        self._runs.launch(
+            Carrying(
+                proceed=partial(runs.proceed, self.platform),
+                unfinished=self.platform.deployments.unfinished,
+                give_up=partial(runs.give_up, self.platform),
+            )
+        )
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop in the order in which nobody misses what is gone."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self._runs.close(DRAIN_SECONDS)
+        self._engine.stop()
+        self._renderer.close()
+        self._database.close()
+
+    def check_database(self) -> str:
+        """Return `ok` when the records can be read, else why not."""
+        return _checked(lambda: self.platform.deployments.page(limit=1))
+
+    def check_catalog(self) -> str:
+        """Return `ok` when the catalog can be read, else why not."""
+        return _checked(self.platform.catalogs.load)
+
+    def check_watcher(self) -> str:
+        """Return `ok` while deployments are being watched."""
+        return "ok" if self._watcher.is_alive() else "deployments are not being watched"
+
+    def _store_provider_keys(self) -> None:
+        for provider in self.settings.providers:
+            given = provider.api_key.get_secret_value()
+            if given and self._stored(provider_key(provider)) != given:
+                self._secrets.put(provider_key(provider), SecretValue(given))
+
+    def _stored(self, key: str) -> str:
+        try:
+            return self._secrets.get(key).reveal()
+        except SecretNotFoundError:
+            return ""
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(OBSERVE_SECONDS):
+            try:
+                watch.observe(self.platform)
+            except Exception:  # noqa: BLE001 (one bad look must not end all watching)
+                _log.exception("looking at the deployments failed")
+
+
+def _checked(look: Callable[[], object]) -> str:
+    try:
+        look()
+    except CatalogError as error:
+        return str(error)
+    return "ok"
+
+
+def _database_url(settings: Settings, file: str) -> str:
+    configured = settings.database_url.get_secret_value()
+    return configured or f"sqlite:///{settings.data_dir / file}"
+
+
+def _sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
+    configured = settings.secret_key.get_secret_value()
+    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")

@@ -1,0 +1,34 @@
+"""The platform of commands that need no service: the catalog is real, records there are none."""
+
+from __future__ import annotations
+
+from thinkube_catalog.adapters.copier import CopierRenderer
+from thinkube_catalog.adapters.local_forge import LocalForge
+from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
+from thinkube_catalog.adapters.memory.engine import MemoryEngine
+from thinkube_catalog.adapters.memory.runs import MemoryRuns
+from thinkube_catalog.adapters.memory.secrets import MemorySecrets
+from thinkube_catalog.adapters.template_sources import GitTemplateSources
+from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.parts import conventions, file_catalogs, providers, with_publishing
+
+
+def open_platform(settings: Settings) -> Platform:
+    """Return it; nothing runs yet, the renderer starts with the first need of it."""
+    forge = LocalForge(settings.data_dir / "git")
+    sources = GitTemplateSources(settings.data_dir / "templates")
+    secrets = MemorySecrets()
+    platform = Platform(
+        catalogs=file_catalogs(settings, sources),
+        sources=sources,
+        renderer=CopierRenderer(sources),
+        forge=forge,
+        engine=MemoryEngine(forge, secrets),
+        deployments=MemoryDeployments(),
+        runs=MemoryRuns(),
+        secrets=secrets,
+        conventions=conventions(settings),
+        providers=providers(settings),
+    )
+    return with_publishing(platform)

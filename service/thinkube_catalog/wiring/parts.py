@@ -1,0 +1,72 @@
+"""What every platform here is put together from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from thinkube_catalog.adapters.catalogs import FileCatalogs
+from thinkube_catalog.adapters.published import PublishedCatalogs
+from thinkube_catalog.domain.bindings import Provider
+from thinkube_catalog.domain.catalog import Catalogs, Source, TemplateSources
+from thinkube_catalog.domain.environment import Conventions
+from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.publish import publish_catalog
+from thinkube_catalog.settings import ProviderSetting, Settings
+
+OWN_CATALOG = Path(__file__).resolve().parents[3] / "catalog"
+"""The catalogue that comes with this program."""
+
+
+def program_version() -> str:
+    """Return the version of this program."""
+    return version("thinkube-catalog")
+
+
+def conventions(settings: Settings) -> Conventions:
+    """Return how this installation names things."""
+    return Conventions(
+        domain_name=settings.domain_name,
+        container_registry=settings.container_registry,
+        routing=settings.routing,
+        ingress_class=settings.ingress_class,
+        service_monitors=settings.service_monitors,
+        storage_class=settings.storage_class,
+    )
+
+
+def providers(settings: Settings) -> tuple[Provider, ...]:
+    """Return the configured endpoints; their keys stand in the secret store."""
+    return tuple(
+        Provider(
+            name=each.name,
+            type=each.type,
+            url=each.url,
+            model=each.model,
+            secret=provider_key(each) if each.api_key.get_secret_value() else "",
+        )
+        for each in settings.providers
+    )
+
+
+def provider_key(provider: ProviderSetting) -> str:
+    """Return where in the secret store the key of a configured endpoint stands."""
+    return f"provider:{provider.name}"
+
+
+def file_catalogs(settings: Settings, sources: TemplateSources) -> FileCatalogs:
+    """Return the configured catalogues, or the one that comes with this program."""
+
+    def fetch(url: str) -> Path:
+        return sources.checkout(sources.resolve(Source(url)))
+
+    return FileCatalogs(settings.catalog or (str(OWN_CATALOG),), fetch)
+
+
+def with_publishing(platform: Platform) -> Platform:
+    """Return the platform with in-tree templates offered from where they are published."""
+    publish = partial(publish_catalog, platform)
+    catalogs: Catalogs = PublishedCatalogs(platform.catalogs, publish)
+    return replace(platform, catalogs=catalogs)

@@ -1,0 +1,305 @@
+"""What every forge promises (`domain/forge.py`)."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import A_MOMENT
+from thinkube_catalog.adapters.local_forge import LocalForge
+from thinkube_catalog.adapters.memory.forge import MemoryForge
+from thinkube_catalog.domain.errors import InvalidError
+from thinkube_catalog.domain.forge import (
+    CommitNotFoundError,
+    Forge,
+    Repository,
+    RepositoryNotFoundError,
+    RepositoryTakenError,
+    Signature,
+    TagMovedError,
+)
+from thinkube_catalog.domain.rendering import File, FileTree
+from thinkube_catalog.domain.vetting import path_problems
+
+CHAT = Repository("thinkube-deployments", "chat")
+US = Signature("Thinkube Catalog", "catalog@thinkube.invalid", A_MOMENT)
+SOMEBODY = Signature("Somebody", "somebody@example.org", A_MOMENT + timedelta(minutes=1))
+LATER = replace(US, at=A_MOMENT + timedelta(hours=1))
+
+
+def tree(**texts: str) -> FileTree:
+    return FileTree({name: File(text.encode()) for name, text in texts.items()})
+
+
+FIRST, SECOND, THEIRS = tree(app="1"), tree(app="2"), tree(app="theirs")
+
+
+@pytest.fixture(params=["memory", "local"])
+def forge(request: pytest.FixtureRequest, tmp_path: Path) -> Forge:
+    return MemoryForge() if request.param == "memory" else LocalForge(tmp_path / "forge")
+
+
+@pytest.fixture
+def chat(forge: Forge) -> Repository:
+    forge.ensure_repository(CHAT, "deployment 1")
+    return CHAT
+
+
+def test_ensuring_a_repository_twice_makes_it_once(forge: Forge) -> None:
+    location = forge.ensure_repository(CHAT, "deployment 1")
+    assert forge.ensure_repository(CHAT, "deployment 1") == location
+
+
+def test_a_repository_made_for_another_is_left_alone(forge: Forge, chat: Repository) -> None:
+    forge.publish(chat, FIRST, "First", US)
+    with pytest.raises(RepositoryTakenError):
+        forge.ensure_repository(chat, "deployment 2")
+    with pytest.raises(RepositoryTakenError):
+        forge.remove_repository(chat, "deployment 2")
+    assert len(forge.history(chat)) == 1
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        Repository("..", "chat"),
+        Repository("owner", "../chat"),
+        Repository("owner", ""),
+        Repository("owner", "-chat"),
+        Repository("owner", "chat.git"),
+        Repository("owner", "chat\n"),
+        Repository("owner/other", "chat"),
+        Repository("owner", "a..b"),
+        Repository("оwner", "chat"),  # noqa: RUF001 - begins with a Cyrillic letter
+        Repository(".aside", "chat"),
+        Repository("owner", "chat.lock"),
+        Repository("owner", "a" * 101),
+    ],
+)
+def test_a_name_that_is_not_plain_is_refused(forge: Forge, repository: Repository) -> None:
+    with pytest.raises(InvalidError):
+        forge.ensure_repository(repository, "deployment 1")
+
+
+def test_a_new_repository_has_no_head_and_no_history(forge: Forge, chat: Repository) -> None:
+    assert forge.head(chat) is None
+    assert list(forge.history(chat)) == []
+
+
+def test_what_is_published_is_the_head_and_can_be_read(forge: Forge, chat: Repository) -> None:
+    commit = forge.publish(chat, FIRST, "Render chat 1.0\n\nWith two answers.", US)
+    assert forge.head(chat) == commit
+    assert forge.files(chat, commit.id) == FIRST
+    assert (commit.message, commit.author) == (
+        "Render chat 1.0\n\nWith two answers.",
+        "Thinkube Catalog",
+    )
+    assert commit.at == A_MOMENT
+
+
+def test_publishing_again_changes_nothing(forge: Forge, chat: Repository) -> None:
+    commit = forge.publish(chat, FIRST, "First", US)
+    assert forge.publish(chat, FIRST, "First", US) == commit
+    assert forge.publish(chat, FIRST, "With other words", LATER) == commit
+    assert list(forge.history(chat)) == [commit]
+
+
+def test_a_publication_replaces_the_tree_and_keeps_the_history(
+    forge: Forge, chat: Repository
+) -> None:
+    first = forge.publish(chat, tree(app="1", old="x"), "First", US)
+    second = forge.publish(chat, tree(app="2", new="y"), "Second", LATER)
+    assert list(forge.files(chat, second.id)) == ["app", "new"]
+    assert list(forge.files(chat, first.id)) == ["app", "old"]
+    assert list(forge.history(chat)) == [second, first]
+    assert list(forge.history(chat, limit=1)) == [second]
+
+
+def test_going_back_is_a_new_commit(forge: Forge, chat: Repository) -> None:
+    first = forge.publish(chat, FIRST, "First", US)
+    forge.publish(chat, SECOND, "Second", LATER)
+    back = forge.publish(chat, forge.files(chat, first.id), "Back to the first", LATER)
+    assert back.id != first.id
+    assert len(forge.history(chat)) == 3
+    assert forge.files(chat, back.id) == FIRST
+
+
+def test_going_back_with_the_very_same_words_is_a_new_commit_too(
+    forge: Forge, chat: Repository
+) -> None:
+    for files in (FIRST, SECOND, FIRST):
+        forge.publish(chat, files, "Same", US)
+    assert len(forge.history(chat)) == 3
+
+
+def test_repeating_a_publication_leaves_what_others_pushed_on_top(
+    forge: Forge, chat: Repository
+) -> None:
+    ours = forge.publish(chat, FIRST, "Render", US)
+    theirs = forge.publish(chat, THEIRS, "A change", SOMEBODY)
+    assert forge.publish(chat, FIRST, "Render", US) == ours
+    assert forge.head(chat) == theirs
+
+
+def test_a_new_publication_comes_on_top_of_what_others_pushed(
+    forge: Forge, chat: Repository
+) -> None:
+    forge.publish(chat, FIRST, "Render", US)
+    forge.publish(chat, THEIRS, "A change", SOMEBODY)
+    new = forge.publish(chat, FIRST, "Render", LATER)
+    assert forge.head(chat) == new
+    assert len(forge.history(chat)) == 3
+
+
+def test_the_same_publications_give_the_same_ids_elsewhere(tmp_path: Path, forge: Forge) -> None:
+    other = LocalForge(tmp_path / "other") if isinstance(forge, LocalForge) else MemoryForge()
+    ids = []
+    for each in (forge, other):
+        each.ensure_repository(CHAT, "deployment 1")
+        ids.append(
+            [each.publish(CHAT, FIRST, "First", US).id, each.publish(CHAT, SECOND, "2", LATER).id]
+        )
+    assert ids[0] == ids[1]
+
+
+def test_a_tag_is_made_once_and_never_moves(forge: Forge, chat: Repository) -> None:
+    first = forge.publish(chat, FIRST, "First", US, tag="v1.0.0")
+    with pytest.raises(TagMovedError):
+        forge.publish(chat, SECOND, "Second", LATER, tag="v1.0.0")
+    assert forge.head(chat) == first
+    assert forge.publish(chat, FIRST, "First", US, tag="v1.0.0") == first
+    assert forge.publish(chat, SECOND, "Second", LATER, tag="v1.1.0").id != first.id
+
+
+def test_a_published_tree_can_be_tagged_later(forge: Forge, chat: Repository) -> None:
+    commit = forge.publish(chat, FIRST, "First", US)
+    assert forge.publish(chat, FIRST, "Release", LATER, tag="v1.0.0") == commit
+    with pytest.raises(TagMovedError):
+        forge.publish(chat, SECOND, "Second", LATER, tag="v1.0.0")
+
+
+@pytest.mark.parametrize(
+    "tag", ["-v1", "v1/../x", "v1..2", "v 1", "v1\n", "v1.lock", "@{1}", "v1:x"]
+)
+def test_a_tag_that_is_not_plain_is_refused(forge: Forge, chat: Repository, tag: str) -> None:
+    with pytest.raises(InvalidError):
+        forge.publish(chat, FIRST, "First", US, tag=tag)
+    assert forge.head(chat) is None
+
+
+def test_every_unusable_path_is_listed_and_nothing_is_published(
+    forge: Forge, chat: Repository
+) -> None:
+    bad = [
+        ".git/config",
+        "a/../b",
+        "/etc/passwd",
+        "x\ny",
+        "app/main.py",
+        "sub/.GIT/hooks/x",
+        "\udc80",
+    ]
+    files = FileTree({path: File(b"") for path in [*bad, "app", "fine"]})
+    with pytest.raises(InvalidError) as refused:
+        forge.publish(chat, files, "First", US)
+    assert len({problem.file for problem in refused.value.problems}) == len(bad)
+    assert forge.head(chat) is None
+
+
+def test_what_would_break_a_commit_is_taken_out_of_names(forge: Forge, chat: Repository) -> None:
+    signature = Signature("A\nparent <b>\0", "", A_MOMENT)
+    commit = forge.publish(chat, FIRST, "Fi\0rst", signature)
+    assert commit.author == "Aparent b"
+    assert commit.message == "First"
+    assert forge.publish(chat, FIRST, "Fi\0rst", signature) == commit
+
+
+def test_an_unknown_commit_is_said_to_be_unknown(forge: Forge, chat: Repository) -> None:
+    commit = forge.publish(chat, FIRST, "First", US)
+    for wrong in ("0" * 40, "main", "HEAD", commit.id[:12], "--all", ""):
+        with pytest.raises(CommitNotFoundError):
+            forge.files(chat, wrong)
+
+
+def test_an_unknown_repository_is_said_to_be_unknown(forge: Forge) -> None:
+    for call in (
+        lambda: forge.head(CHAT),
+        lambda: forge.history(CHAT),
+        lambda: forge.files(CHAT, "0" * 40),
+        lambda: forge.publish(CHAT, FIRST, "First", US),
+    ):
+        with pytest.raises(RepositoryNotFoundError):
+            call()
+
+
+def test_a_removed_repository_is_gone_and_its_name_free(forge: Forge, chat: Repository) -> None:
+    forge.publish(chat, FIRST, "First", US)
+    forge.remove_repository(chat, "deployment 1")
+    forge.remove_repository(chat, "deployment 1")
+    with pytest.raises(RepositoryNotFoundError):
+        forge.head(chat)
+    forge.ensure_repository(chat, "deployment 2")
+    assert forge.head(chat) is None
+
+
+def test_publications_at_the_same_time_all_end_up_in_the_history(
+    forge: Forge, chat: Repository
+) -> None:
+    trees = [tree(app=str(number)) for number in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        commits = list(
+            threads.map(lambda files: forge.publish(chat, files, files.text("app"), US), trees)
+        )
+    assert {commit.id for commit in forge.history(chat)} == {commit.id for commit in commits}
+    assert len(forge.history(chat)) == len(trees)
+
+
+def test_a_repository_ensured_by_many_at_once_belongs_to_one(forge: Forge) -> None:
+    def ensure(marker: str) -> str:
+        try:
+            forge.ensure_repository(CHAT, marker)
+        except RepositoryTakenError:
+            return ""
+        return marker
+
+    with ThreadPoolExecutor(4) as threads:
+        owners = [one for one in threads.map(ensure, "abcdefgh") if one]
+    assert len(owners) == 1
+    forge.ensure_repository(CHAT, owners[0])
+
+
+_names = st.text(
+    st.characters(
+        codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="/"
+    ),
+    min_size=1,
+    max_size=12,
+)
+_paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
+_files = st.builds(File, st.binary(max_size=60), executable=st.booleans()) | st.builds(
+    File, _names.map(str.encode), link=st.just(value=True)
+)
+
+
+def _is_publishable(files: dict[str, File]) -> bool:
+    nested = any(one != other and other.startswith(one + "/") for one in files for other in files)
+    return not nested and not path_problems(files)
+
+
+@settings(max_examples=60, deadline=None)
+@given(files=st.dictionaries(_paths, _files, max_size=6).filter(_is_publishable))
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_every_publishable_tree_is_read_back_as_it_was(kind: str, files: dict[str, File]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        forge: Forge = MemoryForge() if kind == "memory" else LocalForge(Path(folder))
+        forge.ensure_repository(CHAT, "deployment 1")
+        commit = forge.publish(CHAT, FileTree(files), "Any", US)
+        assert forge.files(CHAT, commit.id) == FileTree(files)
+        assert forge.head(CHAT) == commit

@@ -1,0 +1,1 @@
+"""How good retrieval and answers are, in figures. `python -m eval` prints them."""
