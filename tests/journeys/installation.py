@@ -71,6 +71,13 @@ class Installation:
         found: Json = self.json("status", name)
         return found
 
+    def events(self, name: str) -> list[Json]:
+        """Return every event of a deployment, as the API has them."""
+        address = json.loads((self.data_dir / "service.json").read_text())["address"]
+        page = httpx.get(f"{address}/api/v1/deployments/{name}/events", timeout=30)
+        events: list[Json] = page.raise_for_status().json()["items"]
+        return events
+
     def service_pid(self) -> int:
         return int(json.loads((self.data_dir / "service.json").read_text())["pid"])
 
