@@ -158,7 +158,7 @@ def test_many_threads_render_at_once(
 def test_idle_form_workers_are_ended(tmp_path: Path) -> None:
     sources = FolderSources()
     release = sources.offer(write_folder(tmp_path / "template", TEMPLATE))
-    with CopierRenderer(sources, Limits(form_idle_seconds=0.2)) as renderer:
+    with CopierRenderer(sources, Limits(form_idle_seconds=0.2), cache_bytes=0) as renderer:
         renderer.evaluate(release, {})
         assert eventually(lambda: not server_of(renderer).children())
         assert renderer.evaluate(release, {}).questions[0].value == "x"
