@@ -12,13 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.stage import a_stage
 from tests.stand_ins import TEMPLATE, push
 from thinkube_catalog.domain.deployments import Deployment, EventKind, State
-from thinkube_catalog.domain.errors import ConflictError, InvalidError, NotFoundError
+from thinkube_catalog.domain.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations import changes, deploy, runs, watch
 from thinkube_catalog.operations.deploy import DeploymentRequest
 
 NAMES = st.sampled_from(["chat", "search"])
-REFUSED = (ConflictError, InvalidError, NotFoundError)
+REFUSED = (ConflictError, InvalidError, NotFoundError, UnavailableError)
 
 
 class Platforms(RuleBasedStateMachine):
@@ -66,6 +71,7 @@ class Platforms(RuleBasedStateMachine):
     @rule(name=NAMES, text=st.sampled_from(["one", "two"]))
     def push(self, name: str, text: str) -> None:
         _, commits = self.stage.world.repositories.get(f"thinkube-deployments/{name}", ("", []))
+        self.stage.world.forge_down = 0
         if commits:
             push(self.stage.shelf, name, text)
 
