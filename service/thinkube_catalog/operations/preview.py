@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from thinkube_catalog.domain.bindings import Bindings, resolve
-from thinkube_catalog.domain.catalog import CatalogEntry, Release, Source
+from thinkube_catalog.domain.catalog import CatalogEntry, Release
 from thinkube_catalog.domain.descriptor import Descriptor
 from thinkube_catalog.domain.environment import ApplicationContext
 from thinkube_catalog.domain.errors import Problem
@@ -47,7 +47,7 @@ def preview(
     `compose` raise.
     """
     entry = locate(platform, template)
-    release = platform.sources.resolve(Source(entry.location, ref))
+    release = platform.sources.resolve(entry.at(ref))
     form = forms.evaluate_release(platform, release, raw, entry.name)
     answers = form.answers()
     context = _plain_context(platform, entry, release, answers)
@@ -81,7 +81,7 @@ def project_tree(
 ) -> FileTree:
     """Return only what the template renders to, as plain Copier would write it."""
     entry = locate(platform, template)
-    release = platform.sources.resolve(Source(entry.location, ref))
+    release = platform.sources.resolve(entry.at(ref))
     answers = forms.evaluate_release(platform, release, raw, entry.name).answers()
     context = _plain_context(platform, entry, release, answers)
     return platform.renderer.render(release, answers, told(context, answers))
