@@ -235,9 +235,8 @@ class ManagedApplication:
         """Stop the version before, which holds the folders; say whether it has stopped."""
         if self.progress.crew:
             self._save(crew={}, rolling=self._jobs_done())
-        others = [
-            each for each in self.staff.instances if each not in self.progress.rolling.values()
-        ]
+        kept = {*self.progress.rolling.values(), *self.progress.scheduled.values()}
+        others = [each for each in self.staff.instances if each not in kept]
         for number in self.staff.alive(others):
             self.staff.stop(number)
         return not self.staff.alive(others)
@@ -273,7 +272,8 @@ class ManagedApplication:
         if fatal := [each for each in looked.values() if each.fatal]:
             self._condemn(fatal)
         elif waiting := [each for each in looked.values() if not self._good_enough(version, each)]:
-            self.doing = "; ".join(each.message for each in waiting)
+            self.doing = _TRIAL.get(self.progress.phase, "")
+            self.doing += "; ".join(each.message for each in waiting)
         elif self.progress.phase is Phase.REHEARSAL:
             self._save(phase=Phase.TAKEOVER, rolling={})
         elif self._switched(version, applied):
@@ -382,8 +382,8 @@ class ManagedApplication:
 
     def _storage_in_use(self) -> bool:
         """Say whether a version that was given up still holds the application's folders."""
-        alive = self.staff.alive(self.staff.instances)
-        return any(not self.staff[each].record.rehearsal for each in alive)
+        alive = (self.staff[each].record for each in self.staff.alive(self.staff.instances))
+        return any(not each.rehearsal and each.kind == Kind.SERVICE.value for each in alive)
 
     def _look(
         self, version: Version, numbers: Mapping[str, int], *, serving: bool
@@ -442,4 +442,5 @@ class ManagedApplication:
         save_progress(self.folder, self.progress)
 
 
+_TRIAL = {Phase.REHEARSAL: "trial on storage of its own: "}
 _NOTHING_ROLLING: dict[str, object] = {"rolling": {}, "rolling_revision": "", "phase": Phase.NONE}

@@ -173,6 +173,8 @@ class Observer:
         late = elapsed > budget
         kind = CauseKind.FAILED_PROBE if late or watch.ready else CauseKind.STILL_STARTING
         message = f"{process.name} is not ready after {elapsed:.0f} s: {reply.message}"
+        if kind is CauseKind.STILL_STARTING:
+            message = f"{process.name} is starting ({elapsed:.0f} s): {reply.message}"
         mend = f"it has to listen on $PORT and answer on {process.ready or 'it'}"
         cause = Cause(kind, message, mend, process.name, last_lines(instance.folder, LINES_SHOWN))
         health = Health.DEGRADED if late or watch.ready else Health.PROGRESSING

@@ -197,7 +197,7 @@ class LocalEngine:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             with self._changed:
-                self._step()
+                self._guarded("the router's table", self._step)
                 self._changed.notify_all()
             self._stopping.wait(self._options.timings.tick)
 
