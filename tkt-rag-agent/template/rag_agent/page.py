@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from rag_agent import panels
-from rag_agent.answering import Answer, Delta, Found, Question
+from rag_agent.answering import Answer, Delta, Found, Question, no_model
 from rag_agent.errors import AgentError
 from rag_agent.identity import Caller, caller_of, readers
 from rag_agent.services import Services
@@ -152,7 +152,7 @@ class _Page:
     def documents(self, request: gr.Request) -> tuple[Any, ...]:
         """The state of things, the list of documents, and the choice of one to remove."""
         services = self._services
-        notes = [] if services.has_writer else [panels.NO_MODEL]
+        notes = [] if services.has_writer else [no_model(services.settings)]
         try:
             index = services.index()
             found = index.documents(self._caller(request))

@@ -9,10 +9,6 @@ from rag_agent.index import Document
 from rag_agent.ingestion import FileProgress, Ingestion
 from rag_agent.retrieval import Passage
 
-NO_MODEL = (
-    "No model endpoint is configured: questions are answered with passages only. Set LLM_BASE_URL "
-    "and LLM_MODEL (and LLM_API_KEY where the endpoint wants one)."
-)
 _STATES = {
     "waiting": "waiting",
     "reading": "being read",
