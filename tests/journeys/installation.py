@@ -29,7 +29,8 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.data_dir = self.root / "data"
-        catalogue = self.root / "catalog"
+        self.catalog = self.root / "catalog"
+        catalogue = self.catalog
         catalogue.mkdir(parents=True)
         shutil.copytree(HELLO, self.root / "tkt-hello")
         entry = {"name": "tkt-hello", "type": "application_template", "source": "../tkt-hello"}
@@ -43,7 +44,7 @@ class Installation:
             **kept,
             "HOME": str(self.root),
             "THINKUBE_DATA_DIR": str(self.data_dir),
-            "THINKUBE_CATALOG": str(self.root / "catalog"),
+            "THINKUBE_CATALOG": str(self.catalog),
             "GIT_AUTHOR_NAME": "A developer",
             "GIT_AUTHOR_EMAIL": "developer@example.com",
             "GIT_COMMITTER_NAME": "A developer",
