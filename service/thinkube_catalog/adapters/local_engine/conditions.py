@@ -24,8 +24,9 @@ class Timings:
     """Every wait of the engine, in seconds."""
 
     tick: float = 0.05
-    branch: float = 0.25
-    probe_first: float = 0.1
+    busy_tick: float = 0.01  # while something is being rolled out
+    branch: float = 0.15
+    probe_first: float = 0.05
     probe_later: float = 1.0
     probe_timeout: float = 5.0
     liveness: float = 5.0

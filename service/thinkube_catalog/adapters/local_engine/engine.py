@@ -199,7 +199,11 @@ class LocalEngine:
             with self._changed:
                 self._guarded("the router's table", self._step)
                 self._changed.notify_all()
-            self._stopping.wait(self._options.timings.tick)
+            timings = self._options.timings
+            self._stopping.wait(timings.busy_tick if self._busy() else timings.tick)
+
+    def _busy(self) -> bool:
+        return any(each.in_a_hurry for each in self._applications.values())
 
     def _step(self) -> None:
         self._guarded("router", self._routing.keep)
