@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import threading
@@ -47,6 +48,8 @@ from thinkube_catalog.domain.gitops import (
 from thinkube_catalog.domain.secrets import Secrets
 
 WORKERS = 2
+SETTLED_SECONDS = 600.0
+"""After so long every application has asked for its environments once more."""
 UNUSED_ENVIRONMENT_SECONDS = 14 * 24 * 3600.0
 
 log = logging.getLogger(__name__)
@@ -109,7 +112,7 @@ class LocalEngine:
         self._routing.open()
         self._around = self._surroundings()
         self._load()
-        self._workers.submit(self._around.factory.environments.prune, UNUSED_ENVIRONMENT_SECONDS)
+        self._prune_at = time.monotonic() + SETTLED_SECONDS
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
@@ -206,6 +209,11 @@ class LocalEngine:
         return any(each.in_a_hurry for each in self._applications.values())
 
     def _step(self) -> None:
+        if time.monotonic() > self._prune_at:
+            self._prune_at = math.inf
+            self._workers.submit(
+                self._around.factory.environments.prune, UNUSED_ENVIRONMENT_SECONDS
+            )
         self._guarded("router", self._routing.keep)
         applied = self._routing.applied()
         for name in list(self._applications):
