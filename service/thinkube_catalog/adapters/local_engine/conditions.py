@@ -175,7 +175,7 @@ class Observer:
         kind = CauseKind.FAILED_PROBE if late or watch.ready else CauseKind.STILL_STARTING
         message = f"{process.name} is not ready after {elapsed:.0f} s: {reply.message}"
         if kind is CauseKind.STILL_STARTING:
-            message = f"{process.name} is starting ({elapsed:.0f} s): {reply.message}"
+            message = f"{process.name} is starting: {reply.message}"
         mend = f"it has to listen on $PORT and answer on {process.ready or 'it'}"
         cause = Cause(kind, message, mend, process.name, last_lines(instance.folder, LINES_SHOWN))
         health = Health.DEGRADED if late or watch.ready else Health.PROGRESSING
