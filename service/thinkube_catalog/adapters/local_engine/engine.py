@@ -127,7 +127,7 @@ class LocalEngine:
             application.versions.drop_all()
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._probes.close()
-        if not leave_running:
+        if not (leave_running and self._applications):  # a router alone is of no use
             self._stop_processes(time.monotonic() + patience_seconds)
         if self._root_lock is not None:
             os.close(self._root_lock)
