@@ -17,6 +17,7 @@ PARTS = {
     "kubernetes": "Kubernetes objects",
     "search": "Searching the catalog",
     "git": "Publishing to the embedded forge",
+    "engine": "The embedded engine",
     "deploy": "Deploying on the embedded platform",
     "service": "The service itself",
 }

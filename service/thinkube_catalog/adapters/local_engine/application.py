@@ -31,6 +31,8 @@ from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Forge
 from thinkube_catalog.domain.gitops import Cause, CauseKind
 
+HURRY_SECONDS = 15.0
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -65,6 +67,8 @@ class ManagedApplication:
         self.conditions: dict[str, Condition] = {}
         self.rolling_conditions: dict[str, Condition] = {}
         self._looked_at = 0.0
+        self._checked = ""
+        self._hurry_until = 0.0
 
     # What others ask
 
@@ -83,6 +87,15 @@ class ManagedApplication:
     @property
     def up_to_date(self) -> bool:
         return self.progress.serving_revision == self.wanted_revision and not self.progress.phase
+
+    @property
+    def rolling_out(self) -> bool:
+        return bool(self.progress.wanted) and not (self.progress.failed or self.up_to_date)
+
+    @property
+    def in_a_hurry(self) -> bool:
+        """Say whether somebody may be waiting for the next step."""
+        return self.rolling_out and time.monotonic() < self._hurry_until
 
     @property
     def gone(self) -> bool:
@@ -137,6 +150,7 @@ class ManagedApplication:
     def _forgive(self) -> None:
         if self.progress.wanted != self.progress.serving:
             self.versions.drop(self.progress.wanted)
+        self._hurry()
         kept = {k: n for k, n in self.progress.crew.items() if not self.staff.has_failed(n)}
         self._save(failed=False, causes=(), crew=kept)
 
@@ -182,15 +196,20 @@ class ManagedApplication:
             self.versions.drop(self.progress.wanted)
         self.secrets_digest = self.around.house.vault.digest(self.declared.application)
         self.switching = False
+        self._hurry()
         self._save(wanted=commit, failed=False, causes=(), **_NOTHING_ROLLING)
+
+    def _hurry(self) -> None:
+        self._checked = ""
+        self._hurry_until = time.monotonic() + HURRY_SECONDS
 
     # Rolling out
 
     def _roll_out(self, applied: Applied) -> None:
         self.doing = ""
-        if not self.progress.wanted or self.progress.failed or self.up_to_date:
+        if not self.rolling_out:
             return
-        if missing := self.around.house.vault.missing(self.declared.application):
+        if missing := self._missing_secrets():
             self._give_up(missing)
             return
         made = self.versions.make(self.progress.wanted, self.url)
@@ -200,6 +219,14 @@ class ManagedApplication:
             self._give_up(made.causes)
         else:
             self.doing = self.versions.doing(self.progress.wanted)
+
+    def _missing_secrets(self) -> tuple[Cause, ...]:
+        """Look for what is missing once per attempt: reading secrets is not cheap."""
+        if self._checked == self.wanted_revision:
+            return ()
+        missing = self.around.house.vault.missing(self.declared.application)
+        self._checked = "" if missing else self.wanted_revision
+        return missing
 
     def _bring_up(self, version: Version, applied: Applied) -> None:
         if not self._begun(version):

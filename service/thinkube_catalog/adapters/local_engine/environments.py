@@ -88,9 +88,14 @@ class Environments:
         pruned = []
         for folder in self.root.glob("*/"):
             marker = folder / COMPLETE
+            lock = take_lock(folder.with_name(f"{folder.name}.lock"))
+            if lock is None:
+                continue  # it is being made
             if marker.exists() and time.time() - marker.stat().st_mtime > unused_seconds:
+                marker.unlink()  # first, so that what is half deleted counts for nothing
                 delete_tree(folder)
                 pruned.append(folder.name)
+            os.close(lock)
         return pruned
 
     def _make(
