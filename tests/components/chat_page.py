@@ -70,7 +70,9 @@ def ask(page: Page, question: str) -> str:
     page.keyboard.press("Enter")
     page.wait_for_selector("#passages summary", timeout=60_000)
     before, now = "", page.inner_text("#chat")
-    while before != now or "…" in now:
+    for _ in range(120):
+        if before == now and now.splitlines()[-1:] != ["…"]:
+            break
         page.wait_for_timeout(500)
         before, now = now, page.inner_text("#chat")
     return now

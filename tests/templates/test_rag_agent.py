@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,12 @@ def test_the_rendered_project_passes_its_own_checks(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
+def with_real_servers(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a test that waits for the servers; the first one may have to build them."""
+    marked: Callable[..., None] = pytest.mark.slow(pytest.mark.timeout(1800)(test))
+    return marked
+
+
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with otlp_collector() as running_collector:
@@ -221,8 +227,7 @@ def take_in(url: str, *names: str) -> None:
     assert [file["state"] for file in job["files"]] == ["added"] * len(names)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_a_real_model_answers_with_citations_over_http(app: str) -> None:
     answer = httpx.post(f"{app}/api/ask", json={"question": CHARGE}, timeout=60).json()
     assert (answer["status"], answer["answer"]) == ("answered", ANSWER)
@@ -232,8 +237,7 @@ def test_a_real_model_answers_with_citations_over_http(app: str) -> None:
     assert answer["usage"]["total_tokens"] > 0
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_a_real_answer_streams(app: str) -> None:
     body = {"question": NOTICE, "stream": True}
     with httpx.stream("POST", f"{app}/api/ask", json=body, timeout=60) as reply:
@@ -246,8 +250,7 @@ def test_a_real_answer_streams(app: str) -> None:
     assert last["citations"][0]["document"] == "Apache-2.0"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_the_official_client_can_use_it_as_a_model(app: str) -> None:
     client = ROOT / "tests/components/openai_client.py"
     command = [str(project_python()), str(client), f"{app}/v1", "legal-qa", CHARGE]
@@ -259,8 +262,7 @@ def test_the_official_client_can_use_it_as_a_model(app: str) -> None:
     assert answer["citations"][0]["document"] in GPL
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_the_answer_is_traced_in_langfuses_form(app: str, collector: Collector) -> None:
     question = CHARGE
     answer = httpx.post(f"{app}/api/ask", json={"question": question}, timeout=60).json()
@@ -276,8 +278,7 @@ def test_the_answer_is_traced_in_langfuses_form(app: str, collector: Collector) 
     raise AssertionError(f"only {spans()} arrived")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_a_person_uploads_a_pdf_asks_and_reads_the_passage(app: str, tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
