@@ -273,6 +273,13 @@ class DeploymentBusyError(ConflictError):
         self.name = name
 
 
+class KeyReusedError(ConflictError):
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} was used for another request; use a new key for each",
+        )
+
+
 class StoreUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the database did not answer: {reason}")

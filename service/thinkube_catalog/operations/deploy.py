@@ -13,6 +13,7 @@ from thinkube_catalog.domain.bindings import Bindings, resolve
 from thinkube_catalog.domain.deployments import (
     Deployment,
     DeploymentNotFoundError,
+    KeyReusedError,
     Run,
     RunKind,
     State,
@@ -71,13 +72,6 @@ class DeploymentRequest:
 class RequestInvalidError(InvalidError):
     def __init__(self, name: str, problems: Iterable[Problem]) -> None:
         super().__init__(f"{name or 'this'} cannot be deployed as asked", problems)
-
-
-class KeyReusedError(ConflictError):
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"the idempotency key {key!r} was used for another request; use a new key for each",
-        )
 
 
 def request(platform: Platform, asked: DeploymentRequest) -> Run:
