@@ -27,6 +27,19 @@ class State(StrEnum):
     REMOVED = "removed"
 
 
+@dataclass(frozen=True)
+class DeploymentSummary:
+    """What a list shows of a deployment. `owner` is the answer to `author_name`, or empty."""
+
+    name: str
+    template: str
+    version: str
+    state: State
+    owner: str
+    url: str
+    changed_at: datetime
+
+
 class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
@@ -186,6 +199,10 @@ class Deployments(Protocol):
 
     def page(self, after: str = "", limit: int = 50) -> Sequence[Deployment]:
         """Return deployments that are not removed, by name, after a name."""
+        ...
+
+    def summaries(self) -> Sequence[DeploymentSummary]:
+        """Return every deployment that is not removed, by name, without what is long."""
         ...
 
     def save(

@@ -177,7 +177,11 @@ def describe(platform: Platform, name_or_location: str, ref: str = "") -> Templa
     templates without a manifest. Raises what `release_of` raises, and ManifestInvalidError or
     DescriptorInvalidError with every problem.
     """
-    entry = locate(platform, name_or_location)
+    return describe_entry(platform, locate(platform, name_or_location), ref)
+
+
+def describe_entry(platform: Platform, entry: CatalogEntry, ref: str = "") -> TemplateDetails:
+    """Say all that the files of one entry's release say. Raises what `describe` raises."""
     release = platform.sources.resolve(entry.at(ref))
     files = read_template(platform.sources.checkout(release), entry)
     return _details(entry, release, tuple(platform.sources.releases(entry.location)), files)
