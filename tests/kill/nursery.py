@@ -35,7 +35,6 @@ from tests.stand_ins import (
 from thinkube_catalog.adapters.durable import (
     Carrying,
     DurableRuns,
-    workflow,
 )
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.secret_store import SqlSecrets, keys_from
@@ -54,8 +53,6 @@ from thinkube_catalog.operations import changes, deploy, runs, secret_delivery
 from thinkube_catalog.operations.deploy import DeploymentRequest
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import repository_of, signature_of
-
-workflow.POLLING_SECONDS = 0.05  # nothing but patience is saved by it
 
 NAME = "chat"
 KEYS = keys_from("a key of the kill tests that is long enough")

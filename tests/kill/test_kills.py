@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("scenario", "cases"), [("deploy", 52), ("rollback", 18), ("remove", 18)])
 def test_any_two_kills_change_nothing_about_the_outcome(
     scenario: str, cases: int, tmp_path: Path
@@ -26,7 +26,7 @@ def test_any_two_kills_change_nothing_about_the_outcome(
         check=True,
         capture_output=True,
         text=True,
-        timeout=380,
+        timeout=880,
     )
     tried = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     faulty = [case for case in tried if case["faults"]]
