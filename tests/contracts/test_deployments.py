@@ -20,6 +20,7 @@ from thinkube_catalog.domain.deployments import (
     DeploymentBusyError,
     DeploymentNotFoundError,
     Deployments,
+    DeploymentSummary,
     DeploymentTakenError,
     Event,
     EventKind,
@@ -312,3 +313,17 @@ def test_no_reader_finds_a_smaller_cursor_after_a_larger_one(store: Deployments)
     seen.extend(e.cursor for e in store.events("chat", after=seen[-1] if seen else 0))
     assert seen == [event.cursor for event in store.events("chat")]
     assert len(seen) == 100
+
+
+def test_summaries_say_of_all_living_deployments_what_a_list_shows(store: Deployments) -> None:
+    for name in ("b", "a", "gone"):
+        answers = {"project_name": name, "author_name": "Ann Ü"} if name == "a" else {}
+        made = a_deployment(name, answers=answers, url=f"http://{name}.example")
+        store.begin(a_run(made), made)
+        store.save(replace(made, state=State.REMOVED if name == "gone" else State.HEALTHY))
+    assert list(store.summaries()) == [
+        DeploymentSummary(
+            "a", "tkt-chat", "v1.0.0", State.HEALTHY, "Ann Ü", "http://a.example", NOW
+        ),
+        DeploymentSummary("b", "tkt-chat", "v1.0.0", State.HEALTHY, "", "http://b.example", NOW),
+    ]

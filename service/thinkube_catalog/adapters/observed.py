@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from thinkube_catalog.domain.deployments import Deployment, Deployments, Event, EventKind, Run
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    Deployments,
+    DeploymentSummary,
+    Event,
+    EventKind,
+    Run,
+)
 
 _STEP_ENDS = {EventKind.STEP_SUCCEEDED: "succeeded", EventKind.STEP_FAILED: "failed"}
 
@@ -37,6 +44,9 @@ class ObservedDeployments:
 
     def page(self, after: str = "", limit: int = 50) -> Sequence[Deployment]:
         return self._records.page(after, limit)
+
+    def summaries(self) -> Sequence[DeploymentSummary]:
+        return self._records.summaries()
 
     def save(
         self, deployment: Deployment, *events: Event, seen: datetime | None = None

@@ -27,6 +27,19 @@ class State(StrEnum):
     REMOVED = "removed"
 
 
+@dataclass(frozen=True)
+class DeploymentSummary:
+    """What a list shows of a deployment. `owner` is the answer to `author_name`, or empty."""
+
+    name: str
+    template: str
+    version: str
+    state: State
+    owner: str
+    url: str
+    changed_at: datetime
+
+
 class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
@@ -156,7 +169,7 @@ def continues(stored: Run, run: Run) -> bool:
 
 
 class Deployments(Protocol):
-    """The records. Each method is one transaction; events stored with a record share its fate.
+    """The records. Each method is one transaction, events that come with a record included.
 
     Cursors grow in the order in which transactions become visible: a reader who has seen a cursor
     never finds a smaller one later.
@@ -186,6 +199,10 @@ class Deployments(Protocol):
 
     def page(self, after: str = "", limit: int = 50) -> Sequence[Deployment]:
         """Return deployments that are not removed, by name, after a name."""
+        ...
+
+    def summaries(self) -> Sequence[DeploymentSummary]:
+        """Return every deployment that is not removed, by name, without what is long."""
         ...
 
     def save(

@@ -103,6 +103,9 @@ class SearchIndex(Generic[Item]):
         self._vocabulary = sorted(postings)
         self._all = self._results(range(len(self._items)), (), "")
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def search(
         self,
         query: str = "",

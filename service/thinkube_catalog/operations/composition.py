@@ -36,6 +36,19 @@ def compose(
     """
     tree = platform.renderer.render(context.release, answers, told(context, answers))
     descriptor = descriptor_of(tree, context.name, context.conventions)
+    return with_objects(tree, descriptor, context, images)
+
+
+def with_objects(
+    tree: FileTree,
+    descriptor: Descriptor | None,
+    context: ApplicationContext,
+    images: Mapping[str, str] | None = None,
+) -> FileTree:
+    """Add to a rendered project the Kubernetes objects that its descriptor means.
+
+    Raises RenderError when the project has such a folder itself, or ObjectsInvalidError.
+    """
     if descriptor is None:
         return tree
     # The typed objects take a while to import, and a project without a descriptor needs none.

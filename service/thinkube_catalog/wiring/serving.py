@@ -17,6 +17,8 @@ from thinkube_catalog.api.guard import Access
 from thinkube_catalog.api.metrics import Metrics
 from thinkube_catalog.domain.errors import ConflictError
 from thinkube_catalog.settings import LOOPBACK, Settings
+from thinkube_catalog.web.app import install as install_pages
+from thinkube_catalog.web.site import Site
 from thinkube_catalog.wiring.embedded import EmbeddedService
 from thinkube_catalog.wiring.parts import program_version
 
@@ -60,6 +62,7 @@ def serve(settings: Settings) -> None:
             metrics=metrics,
             lifespan=lambda _app: _running(service, claim, address),
         )
+        install_pages(app, Site(service.platform, program_version()))
         config = uvicorn.Config(
             app,
             log_config=None,

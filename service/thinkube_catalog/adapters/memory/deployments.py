@@ -11,6 +11,7 @@ from thinkube_catalog.domain.deployments import (
     Deployment,
     DeploymentBusyError,
     DeploymentNotFoundError,
+    DeploymentSummary,
     DeploymentTakenError,
     Event,
     EventKind,
@@ -62,6 +63,9 @@ class MemoryDeployments:
             living = [d for d in self._deployments.values() if d.state is not State.REMOVED]
         following = (d for d in living if d.name > after)
         return sorted(following, key=lambda deployment: deployment.name)[:limit]
+
+    def summaries(self) -> Sequence[DeploymentSummary]:
+        return [_summary(each) for each in self.page(limit=len(self._deployments))]
 
     def save(
         self, deployment: Deployment, *events: Event, seen: datetime | None = None
@@ -146,3 +150,15 @@ class MemoryDeployments:
         stored = replace(event, cursor=len(self._events) + 1)
         self._events.append(stored)
         return stored
+
+
+def _summary(deployment: Deployment) -> DeploymentSummary:
+    return DeploymentSummary(
+        name=deployment.name,
+        template=deployment.template,
+        version=deployment.release.version,
+        state=deployment.state,
+        owner=str(deployment.answers.get("author_name") or ""),
+        url=deployment.url,
+        changed_at=deployment.changed_at,
+    )

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, literal, or_, update
+from sqlalchemy import select as sql_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -31,6 +32,7 @@ from thinkube_catalog.domain.deployments import (
     Deployment,
     DeploymentBusyError,
     DeploymentNotFoundError,
+    DeploymentSummary,
     DeploymentTakenError,
     Event,
     EventKind,
@@ -86,6 +88,22 @@ class SqlDeployments:
             following = _living().where(col(DeploymentRow.name) > after)
             rows = session.exec(following.order_by(col(DeploymentRow.name)).limit(limit))
             return [deployment_of(row) for row in rows]
+
+    def summaries(self) -> Sequence[DeploymentSummary]:
+        columns = (
+            *(col(DeploymentRow.name), col(DeploymentRow.template)),
+            cast("Any", DeploymentRow.release)["version"].as_string(),
+            col(DeploymentRow.state),
+            cast("Any", DeploymentRow.answers)["author_name"].as_string(),
+            *(col(DeploymentRow.url), col(DeploymentRow.changed_at)),
+        )
+        living = col(DeploymentRow.state) != State.REMOVED.value
+        with self._database.reading() as session:
+            rows = session.execute(sql_select(*columns).where(living).order_by(columns[0]))
+            return [
+                DeploymentSummary(name, template, version or "", State(state), owner or "", url, at)
+                for name, template, version, state, owner, url, at in rows
+            ]
 
     def save(
         self, deployment: Deployment, *events: Event, seen: datetime | None = None

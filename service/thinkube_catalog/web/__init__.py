@@ -1,0 +1,1 @@
+"""HTML: what people see. Server-rendered pages, one dataclass each, usable without scripts."""

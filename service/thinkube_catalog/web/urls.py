@@ -1,0 +1,92 @@
+"""Every address of a page, said once. Pages and routes take their links from here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, urlencode, urlsplit
+
+SAFE_SCHEMES = ("http", "https")
+
+
+def catalog(query: str = "", category: str = "", tags: Iterable[str] = (), after: str = "") -> str:
+    """Return the catalog with a search; empty values leave no trace in the address."""
+    pairs = [("q", query), ("category", category), *(("tag", tag) for tag in tags)]
+    return _with("/", [*pairs, ("after", after)])
+
+
+def template(name: str) -> str:
+    return f"/templates/{_part(name)}"
+
+
+def template_file(name: str, path: str) -> str:
+    """Return a picture of a template's own files."""
+    return f"{template(name)}/files/{quote(path)}"
+
+
+def deploy(name: str, ref: str = "") -> str:
+    return _with(f"{template(name)}/deploy", [("ref", ref)])
+
+
+def deployments(filters: Mapping[str, str] | None = None, after: str = "") -> str:
+    return _with("/deployments", [*(filters or {}).items(), ("after", after)])
+
+
+def bulk() -> str:
+    return "/deployments"
+
+
+def deployment(name: str) -> str:
+    return f"/deployments/{_part(name)}"
+
+
+def revision(name: str, commit: str) -> str:
+    """Return what a commit changed."""
+    return f"{deployment(name)}/history/{_part(commit)}"
+
+
+def removal(name: str) -> str:
+    return f"{deployment(name)}/remove"
+
+
+def rollback(name: str) -> str:
+    return f"{deployment(name)}/rollback"
+
+
+def retry(name: str) -> str:
+    return f"{deployment(name)}/retry"
+
+
+def cancel(name: str) -> str:
+    return f"{deployment(name)}/cancel"
+
+
+def dependencies() -> str:
+    return "/map"
+
+
+def events(name: str) -> str:
+    """Return the API's events of a deployment, which the live pages follow."""
+    return f"/api/v1/deployments/{_part(name)}/events"
+
+
+def logs(name: str) -> str:
+    """Return the API's log lines of a deployment."""
+    return f"/api/v1/deployments/{_part(name)}/logs"
+
+
+def external(address: str) -> str:
+    """Return an address that is safe to link to, or nothing: only http and https are."""
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        return ""
+    return address.strip() if parts.scheme.lower() in SAFE_SCHEMES and parts.netloc else ""
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _with(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    query = urlencode([(name, value) for name, value in pairs if value])
+    return f"{path}?{query}" if query else path
