@@ -35,7 +35,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, object]:
         ("POST", "/api/v1/templates/none/preview", "template-not-found"),
         ("GET", "/api/v1/deployments/none", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/events", "deployment-not-found"),
-        ("GET", "/api/v1/deployments/none/logs", "application-not-found"),
+        ("GET", "/api/v1/deployments/none/logs", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/history", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/removal-plan", "deployment-not-found"),
         ("POST", "/api/v1/deployments/none/retry", "deployment-not-found"),

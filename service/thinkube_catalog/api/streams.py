@@ -113,7 +113,7 @@ def _events(platform: Platform, name: str) -> Read:
 
 def _logs(platform: Platform, name: str, container: str, limit: int) -> Read:
     def read(after: str) -> tuple[Sequence[Wire], str]:
-        lines = platform.engine.logs(name, container, after, limit)
+        lines = watch.logs(platform, name, container, after, limit)
         items = [LogLinePublic.of(line) for line in lines]
         return items, items[-1].cursor if items else after
 
