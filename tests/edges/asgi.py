@@ -49,9 +49,9 @@ class Conversation:
         self._outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         given = {"host": "127.0.0.1", **(headers or {})}
-        self._scope = {
+        self.scope: dict[str, Any] = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
@@ -72,7 +72,7 @@ class Conversation:
     async def __aexit__(self, *_error: object) -> None:
         assert self._task is not None
         self.say({"type": "http.disconnect"})
-        done, _ = await asyncio.wait([self._task], timeout=5)
+        done, _ = await asyncio.wait([self._task], timeout=1)
         if not done:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -82,7 +82,7 @@ class Conversation:
         async def send(message: Message) -> None:
             await self._outgoing.put(dict(message))
 
-        await self._app(self._scope, self._incoming.get, send)
+        await self._app(self.scope, self._incoming.get, send)
 
     def send_body(self, *chunks: bytes, complete: bool = True) -> None:
         for place, chunk in enumerate(chunks):

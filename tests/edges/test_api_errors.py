@@ -35,7 +35,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, object]:
         ("POST", "/api/v1/templates/none/preview", "template-not-found"),
         ("GET", "/api/v1/deployments/none", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/events", "deployment-not-found"),
-        ("GET", "/api/v1/deployments/none/logs", "application-not-found"),
+        ("GET", "/api/v1/deployments/none/logs", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/history", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/removal-plan", "deployment-not-found"),
         ("POST", "/api/v1/deployments/none/retry", "deployment-not-found"),
@@ -49,7 +49,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, object]:
 def test_what_does_not_exist_is_404_with_its_kind(
     client: httpx.Client, method: str, path: str, kind: str
 ) -> None:
-    body = {} if method == "POST" else None
+    body: dict[str, str] | None = {} if method == "POST" else None
     document = problem_of(client.request(method, path, json=body), 404)
     assert document["type"] == f"/errors/{kind}"
 
@@ -77,7 +77,6 @@ def test_every_problem_of_a_request_is_listed_at_once(client: httpx.Client) -> N
     assert isinstance(errors, list)
     assert {each["field"] for each in errors} == {
         "name",
-        "project_name",
         "secrets.HF_TOKEN",
         "secrets.HF_TOKN",
     }
@@ -113,7 +112,7 @@ def test_a_body_that_is_no_json_object_is_a_fault_of_the_request(
 
 @pytest.mark.parametrize("text", [r"\ud800", r"\u0000", r"a\udfffb"])
 def test_texts_that_cannot_be_stored_are_refused(client: httpx.Client, text: str) -> None:
-    body = '{"answers": {"greeting": ["%s"]}}' % text
+    body = f'{{"answers": {{"greeting": ["{text}"]}}}}'
     headers = {"content-type": "application/json"}
     answer = client.post("/api/v1/templates/tkt-chat/form", content=body, headers=headers)
     problem_of(answer, 422)
@@ -144,26 +143,22 @@ def test_a_template_at_fault_is_500_with_what_is_wrong(client: httpx.Client) -> 
 
 
 @pytest.mark.parametrize(
-    ("part", "method", "path"),
+    ("part", "path"),
     [
-        ("sources", "GET", "/api/v1/templates/tkt-chat"),
-        ("deployments", "GET", "/api/v1/deployments"),
-        ("engine", "GET", "/api/v1/deployments/chat"),
-        ("engine", "GET", "/api/v1/deployments/chat/logs"),
-        ("forge", "GET", "/api/v1/deployments/chat/history"),
-        ("secrets", "GET", "/api/v1/secrets"),
-        ("secrets", "DELETE", "/api/v1/deployments/chat"),
+        ("sources", "/api/v1/templates/tkt-chat"),
+        ("deployments", "/api/v1/deployments"),
+        ("engine", "/api/v1/deployments/chat"),
+        ("engine", "/api/v1/deployments/chat/logs"),
+        ("forge", "/api/v1/deployments/chat/history"),
+        ("secrets", "/api/v1/secrets"),
     ],
 )
 def test_what_does_not_answer_is_503_and_worth_another_try(
-    scene: Scene, client: httpx.Client, part: str, method: str, path: str
+    scene: Scene, client: httpx.Client, part: str, path: str
 ) -> None:
     client.post("/api/v1/deployments", json={"template": "tkt-chat", "name": "chat"})
     with without(scene.platform, **{part: Unreachable()}):
-        answer = client.request(method, path)
-    if method == "DELETE":  # recorded; its run meets the trouble, and goes on later
-        assert answer.status_code == 202
-        return
+        answer = client.get(path)
     assert problem_of(answer, 503)["type"] == "/errors/unavailable"
     assert answer.headers["retry-after"] == "5"
 
@@ -182,7 +177,7 @@ def test_every_kind_of_error_has_a_status(
 def test_a_bug_is_a_problem_document_with_a_reference_into_the_log(
     scene: Scene, client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scene.app.add_api_route("/bug", lambda: {}["canary-of-the-inside"])
+    scene.app.add_api_route("/bug", lambda: dict[str, str]()["canary-of-the-inside"])
     with caplog.at_level(logging.ERROR):
         document = problem_of(client.get("/bug"), 500)
     assert "canary" not in str(document)

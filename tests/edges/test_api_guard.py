@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.responses import Response
 
 from tests.edges.asgi import Conversation
 from tests.edges.platform import HOST, Scene, a_scene
@@ -88,7 +89,7 @@ def test_what_a_form_of_another_site_can_send_is_no_request(
     "given", ["", f"Basic {TOKEN}", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", "Bearer \xe9"]
 )
 def test_without_the_token_nothing_is_told(locked: httpx.Client, path: str, given: str) -> None:
-    answer = locked.get(path, headers={"authorization": given.encode("latin-1")})
+    answer = locked.get(path, headers={b"authorization": given.encode("latin-1")})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
     assert TOKEN not in answer.text
@@ -136,7 +137,7 @@ def test_a_body_as_large_as_allowed_is_read(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("length", ["many", "-1", "9" * 5000, "²"])
 def test_a_length_that_is_no_number_breaks_nothing(client: httpx.Client, length: str) -> None:
-    answer = client.get("/health", headers={"content-length": length.encode("latin-1")})
+    answer = client.get("/health", headers={b"content-length": length.encode("latin-1")})
     assert answer.status_code in {200, 413}
 
 
@@ -160,8 +161,6 @@ def test_every_answer_tells_browsers_to_keep_nothing_and_guess_nothing(scene: Sc
 
 
 def test_a_route_may_say_something_else_to_browsers(scene: Scene) -> None:
-    from starlette.responses import Response
-
     @scene.app.get("/picture")
     def picture() -> Response:
         return Response("", headers={"Cache-Control": "max-age=60"})

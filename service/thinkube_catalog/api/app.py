@@ -53,10 +53,8 @@ def create_app(
     metrics = metrics or Metrics()
     metrics.watch(platform.deployments)
     errors.install(app)
-    api = APIRouter(prefix="/api/v1")
     for part in (catalog, deployments, streams, secrets):
-        api.include_router(part.routes(platform))
-    app.include_router(api)
+        app.include_router(part.routes(platform))
     app.include_router(_operation(checks or {}, metrics))
     # The last one added is met first.
     app.add_middleware(Guard, access=access)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import (
     FilePublic,
@@ -36,7 +37,7 @@ EVALUATED = responses(404, 422, 500, 503)
 
 def routes(platform: Platform) -> APIRouter:
     """Return the catalog's routes on a platform."""
-    router = APIRouter(prefix="/templates", tags=["catalog"])
+    router = APIRouter(prefix=f"{PREFIX}/templates", tags=["catalog"])
 
     @router.get("", summary="Search the templates", responses=responses(422, 503))
     def list_templates(

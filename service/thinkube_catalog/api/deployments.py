@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import (
     DeploymentCreate,
@@ -48,7 +49,7 @@ CHANGED = responses(404, 409, 422, 503)
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes of deployments on a platform."""
-    router = APIRouter(tags=["deployments"])
+    router = APIRouter(prefix=PREFIX, tags=["deployments"])
     _add_reading(router, platform)
     _add_changing(router, platform)
     return router
@@ -113,7 +114,7 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
             key=key,
         )
         run = deploy.request(platform, request)
-        response.headers["Location"] = f"/api/v1/deployments/{run.deployment}"
+        response.headers["Location"] = f"{PREFIX}/deployments/{run.deployment}"
         return RunPublic.of(run)
 
     @router.delete("/deployments/{name}", status_code=202, summary="Remove it", responses=CHANGED)

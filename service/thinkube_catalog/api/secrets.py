@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import SecretPage, SecretPut
 from thinkube_catalog.domain.secrets import SecretValue
@@ -24,7 +25,7 @@ INVALID = responses(422, 503)
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes of the secret store on a platform."""
-    router = APIRouter(prefix="/secrets", tags=["secrets"])
+    router = APIRouter(prefix=f"{PREFIX}/secrets", tags=["secrets"])
 
     @router.get("", summary="List the stored secrets", responses=responses(503))
     def list_secrets() -> SecretPage:

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.deployments import KNOWN, Name
 from thinkube_catalog.api.schemas import EventPage, EventPublic, LogLinePublic, LogPage, Wire
 from thinkube_catalog.operations import watch
@@ -51,7 +52,7 @@ Read = Callable[[str], tuple[Sequence[Wire], str]]
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes that follow deployments on a platform."""
-    router = APIRouter(prefix="/deployments/{name}", tags=["deployments"])
+    router = APIRouter(prefix=PREFIX + "/deployments/{name}", tags=["deployments"])
 
     @router.get(
         "/events", summary="Follow its events", response_model=EventPage, responses=STREAMED
@@ -112,7 +113,7 @@ def _events(platform: Platform, name: str) -> Read:
 
 def _logs(platform: Platform, name: str, container: str, limit: int) -> Read:
     def read(after: str) -> tuple[Sequence[Wire], str]:
-        lines = platform.engine.logs(name, container, after, limit)
+        lines = watch.logs(platform, name, container, after, limit)
         items = [LogLinePublic.of(line) for line in lines]
         return items, items[-1].cursor if items else after
 

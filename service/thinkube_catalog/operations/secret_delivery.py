@@ -7,7 +7,7 @@ leaves another deployment's secrets alone, and one that is recorded never lacks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 
@@ -121,14 +121,26 @@ def own_keys(platform: Platform, deployment: str) -> list[str]:
 
 def hide(platform: Platform, keys: Iterable[str], text: str) -> str:
     """Return a text without the values of these secrets, should something have repeated one."""
-    for key in keys:
-        try:
-            value = platform.secrets.get(key).reveal()
-        except CatalogError:
-            continue  # not stored or not readable: nothing that could have been repeated
-        if len(value) >= SHORTEST_HIDDEN:
+    return veil(platform, keys)(text)
+
+
+def veil(platform: Platform, keys: Iterable[str]) -> Callable[[str], str]:
+    """Return what hides the values of these secrets in any text; each is read once."""
+    values = [value for key in keys if len(value := _value(platform, key)) >= SHORTEST_HIDDEN]
+
+    def hidden(text: str) -> str:
+        for value in values:
             text = text.replace(value, "…")
-    return text
+        return text
+
+    return hidden
+
+
+def _value(platform: Platform, key: str) -> str:
+    try:
+        return platform.secrets.get(key).reveal()
+    except CatalogError:
+        return ""  # not stored or not readable: nothing that could have been repeated
 
 
 def tidy(platform: Platform, older_than: timedelta = STAGED_FOR) -> list[str]:
