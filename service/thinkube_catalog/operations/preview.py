@@ -13,11 +13,17 @@ from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.naming import name_problems
 from thinkube_catalog.domain.questions import Answers, AnswersInvalidError, Form
 from thinkube_catalog.domain.rendering import FileTree
-from thinkube_catalog.domain.standard import PROJECT_NAME, STANDARD_NAMES
+from thinkube_catalog.domain.standard import PROJECT_NAME
 from thinkube_catalog.operations import forms, providers
 from thinkube_catalog.operations.browse import locate
 from thinkube_catalog.operations.commands import EXAMPLE_PROJECT, commands
-from thinkube_catalog.operations.composition import compose, descriptor_of, told, with_objects
+from thinkube_catalog.operations.composition import (
+    compose,
+    context_for,
+    descriptor_of,
+    told,
+    with_objects,
+)
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.template_files import read_template
 
@@ -111,11 +117,4 @@ def _plain_context(
     answers: Answers,
 ) -> ApplicationContext:
     name = str(answers.get(PROJECT_NAME) or EXAMPLE_PROJECT)
-    return ApplicationContext(
-        name=name,
-        title=str(answers.get("project_description") or name),
-        template=entry.name,
-        release=release,
-        parameters={key: answers[key] for key in answers if key not in STANDARD_NAMES},
-        conventions=platform.conventions,
-    )
+    return context_for(platform, name, entry.name, release, answers)

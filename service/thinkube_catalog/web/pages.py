@@ -9,12 +9,14 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from thinkube_catalog.domain.catalog import CatalogEntry, Release
-from thinkube_catalog.domain.deployments import DeploymentSummary
+from thinkube_catalog.domain.deployments import Deployment, DeploymentSummary
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.questions import Question
 from thinkube_catalog.operations.browse import Page as FoundTemplates
 from thinkube_catalog.operations.browse import TemplateDetails, TemplateSummary
 from thinkube_catalog.operations.inspection import Inspection
+from thinkube_catalog.web.questionnaire import QuestionField
+from thinkube_catalog.web.trees import Folder, KubernetesObject
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,67 @@ class TemplatePage(Page):
     users: tuple[DeploymentSummary, ...]
     users_total: int
     inspection: Inspection | None
+
+
+@dataclass(frozen=True)
+class SecretField:
+    """One secret that a template declares: chosen from the store, or typed once."""
+
+    name: str
+    description: str
+    required: bool
+    stored: tuple[str, ...]
+    chosen: str
+    typed: bool
+    problem: Problem | None
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """The file that the preview shows. `html` is None for what is no text."""
+
+    path: str
+    size: int
+    executable: bool
+    link: bool
+    html: Markup | None
+    lines: int
+
+
+@dataclass(frozen=True)
+class PreviewPanel:
+    """What would be made; `problems` says why it cannot be shown. `example` is a stand-in name."""
+
+    problems: tuple[Problem, ...] = ()
+    example: str = ""
+    root: Folder | None = None
+    count: int = 0
+    objects: tuple[KubernetesObject, ...] = ()
+    shown: ShownFile | None = None
+    commands: tuple[str, ...] = ()
+    missing: tuple[Problem, ...] = ()
+    compared: bool = False
+
+
+@dataclass(frozen=True)
+class DeployPage(Page):
+    html: ClassVar[str] = "deploy.html"
+    section: ClassVar[str] = "catalog"
+    script: ClassVar[str] = "deploy"
+
+    entry: CatalogEntry
+    details: TemplateDetails
+    ref: str
+    key: str
+    questions: tuple[QuestionField, ...]
+    kept: tuple[tuple[str, str], ...]
+    secrets: tuple[SecretField, ...]
+    problems: tuple[Problem, ...]
+    wrong: int
+    name: str
+    existing: Deployment | None
+    gpus: tuple[float, ...]
+    preview: PreviewPanel
 
 
 @dataclass(frozen=True)
