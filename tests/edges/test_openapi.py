@@ -106,7 +106,7 @@ def test_errors_are_problem_documents_and_nothing_else(document: dict[str, Any])
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_whatever_is_sent_the_answer_is_one_that_is_described(case: schemathesis.Case) -> None:
+def test_whatever_is_sent_the_answer_is_one_that_is_described(case: schemathesis.Case[Any]) -> None:
     case.call_and_validate(
         headers={"host": "127.0.0.1"},
         excluded_checks=[
