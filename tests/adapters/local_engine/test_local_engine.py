@@ -212,7 +212,9 @@ def test_several_containers_share_one_address(stage: Stage) -> None:
     routes = [{"path": "/", "to": "page"}, {"path": "/api", "to": "api"}]
     files = {"app.py": web("page"), "api/app.py": web("api")}
     engine = stage.start()
-    url = wait_healthy(engine, push(stage.forge, project("x", containers, files, routes=routes))).url
+    url = wait_healthy(
+        engine, push(stage.forge, project("x", containers, files, routes=routes))
+    ).url
     assert [get(f"{url}{path}") for path in ("/", "/api", "/api/x", "/apix")] == [
         "page",
         "api",
@@ -221,7 +223,9 @@ def test_several_containers_share_one_address(stage: Stage) -> None:
     ]
 
 
-def test_a_job_runs_once_per_commit_and_its_failure_is_a_cause(stage: Stage, tmp_path: Path) -> None:
+def test_a_job_runs_once_per_commit_and_its_failure_is_a_cause(
+    stage: Stage, tmp_path: Path
+) -> None:
     job = container(
         name="train", port=None, health=None, job=True, dev={"command": "python3 job.py"}
     )

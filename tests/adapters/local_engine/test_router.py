@@ -263,4 +263,3 @@ def test_the_longest_route_wins_and_covers_whole_segments() -> None:
     paths = ["/", "/apis", "/api", "/api/", "/api/v2", "/api/v1", "/api/v1/x"]
     assert [application.upstream(path) for path in paths] == [1, 1, 2, 2, 2, 3, 3]
     assert Application("x", (("/api", 1),), "").upstream("/other") is None
-
