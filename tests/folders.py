@@ -28,18 +28,20 @@ class FolderSources:
 
     def __init__(self) -> None:
         self._folders: dict[str, Path] = {}
+        self._releases: dict[str, Release] = {}
 
     def offer(self, folder: Path, version: str = "v1.0.0", location: str = "") -> Release:
         """Offer the folder as it is under a location (its path by default)."""
         release = Release(location or str(folder), version, f"{len(self._folders):040x}")
         self._folders[release.location] = folder
+        self._releases[release.location] = release
         return release
 
     def releases(self, location: str) -> Sequence[Release]:
-        return [Release(location, "v1.0.0", "0" * 40)]
+        return [self._releases[location]]
 
     def resolve(self, source: Source) -> Release:
-        return Release(source.location, source.ref, "0" * 40)
+        return self._releases[source.location]
 
     def checkout(self, release: Release) -> Path:
         return self._folders[release.location]

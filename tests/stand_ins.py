@@ -20,6 +20,7 @@ from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.forge import (
     Commit,
     CommitNotFoundError,
+    Forge,
     ForgeUnavailableError,
     Repository,
     RepositoryNotFoundError,
@@ -166,8 +167,9 @@ class StandInForge:
 class StandInEngine:
     """Brings a version up within `patience` looks; one that is named broken crashes instead."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, forge: Forge | None = None) -> None:
         self._shelf = shelf
+        self._forge = forge or StandInForge(shelf)
 
     def ensure_application(self, application: Application) -> None:
         with self._shelf.change() as world:
@@ -184,10 +186,9 @@ class StandInEngine:
             world.failed.pop(name, None)
 
     def status(self, name: str) -> ApplicationStatus:
+        head = self._forge.head(self._known(self._shelf.world(), name).repository)
+        wanted = head.id if head else ""
         with self._shelf.change() as world:
-            application = self._known(world, name)
-            _, commits = world.repositories.get(str(application.repository), ("", []))
-            wanted = commits[0].id if commits else ""
             self._move(world, name, wanted)
             return self._status(world, name, wanted)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.builders import A_MOMENT
+from thinkube_catalog.adapters.git.layout import make_bare
+from thinkube_catalog.adapters.git.objects import open_repository, tree_id, write_tree
 from thinkube_catalog.adapters.git.references import read_reference
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.domain.errors import InvalidError
@@ -242,3 +247,20 @@ def test_a_reference_moves_only_from_what_was_expected(forge: LocalForge, locati
     first = forge.publish(CHAT, a_tree("1"), "First", US)
     assert read_reference(location, "refs/heads/main") == first.id
     assert read_reference(location, "refs/heads/other") is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    files=st.dictionaries(
+        st.lists(st.sampled_from(["a", "a.b", "a-b", "ab", "ä", "a0"]), min_size=1, max_size=3).map(
+            "/".join
+        ),
+        st.builds(File, st.binary(max_size=9), executable=st.booleans()),
+        max_size=8,
+    ).filter(lambda files: not any(two.startswith(f"{one}/") for one in files for two in files))
+)
+def test_a_trees_id_is_computed_as_git_does(files: dict[str, File]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        make_bare(Path(folder) / "x.git")
+        written = write_tree(open_repository(Path(folder) / "x.git"), FileTree(files))
+    assert tree_id(FileTree(files)) == written

@@ -88,3 +88,14 @@ def test_what_cannot_be_published_stays_at_its_folder_with_a_warning(tmp_path: P
     loaded = published(MemoryCatalogs(Catalog((entry,))), a_publishing(tmp_path)).load()
     assert loaded.entries == (entry,)
     assert [each.message for each in loaded.warnings] == ["'not a version' is no version"]
+
+
+def test_a_changed_folder_is_offered_as_it_is_now_before_its_version_moves(tmp_path: Path) -> None:
+    entry, publishing = a_folder(tmp_path), a_publishing(tmp_path)
+    offered = published(MemoryCatalogs(Catalog((entry,))), publishing).load().entry("tkt-x")
+    assert publishing.sources.resolve(offered.at()).version == "v1.0.0"
+    (tmp_path / "tkt-x" / "new.txt").write_text("work in progress")
+    offered = published(MemoryCatalogs(Catalog((entry,))), publishing).load().entry("tkt-x")
+    now = publishing.sources.resolve(offered.at())
+    assert (publishing.sources.checkout(now) / "new.txt").exists()
+    assert publishing.sources.resolve(offered.at("v1.0.0")).version == "v1.0.0"

@@ -19,9 +19,10 @@ SPECIAL = ["<unk>", "<|im_start|>", "<|im_end|>", "<pad>"]
 START, END, PAD = 1, 2, 3
 STEPS = 500
 CONTEXT = 512
+# Jinja drops a line end that stands last, so that one is an expression.
 CHAT_TEMPLATE = (
     "{% set asked = messages[-1]['content'].split('Question:')[-1].strip() %}"
-    "<|im_start|>user\n{{ asked }}<|im_end|>\n<|im_start|>assistant\n"
+    "<|im_start|>user\n{{ asked }}<|im_end|>\n<|im_start|>assistant{{ '\\n' }}"
 )
 
 

@@ -331,7 +331,7 @@ def test_an_endless_loop_is_ended(yard: Yard) -> None:
 @pytest.mark.parametrize("key", ["validator", "when", "default", "help"])
 def test_an_endless_question_is_ended(yard: Yard, key: str) -> None:
     yard.template({"copier.yml": f"q: {{type: str, default: a, {key}: '{ENDLESS}'}}"})
-    with pytest.raises(RenderError, match="did not finish within 2.5 seconds"):
+    with pytest.raises(RenderError, match=r"did not finish within 2\.5 seconds"):
         yard.evaluate()
 
 

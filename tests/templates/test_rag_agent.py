@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ tests/test_words.py thinkube.yaml""".split()  # noqa: SIM905 - easier to review 
 
 CHARGE = "May I charge a price for each copy that I convey?"
 ANSWER = "You may charge any price or no price for each copy that you convey [1]."
+GPL = {"GPL-3", "gpl.pdf"}  # the same text, taken in twice
 NOTICE = "Must I keep the NOTICE text file in what I distribute?"
 NOTICE_ANSWER = "Yes: a readable copy of its attribution notices must be included [1]."
 
@@ -173,6 +175,12 @@ def test_the_rendered_project_passes_its_own_checks(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
+def with_real_servers(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a test that waits for the servers; the first one may have to build them."""
+    marked: Callable[..., None] = pytest.mark.slow(pytest.mark.timeout(1800)(test))
+    return marked
+
+
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with otlp_collector() as running_collector:
@@ -219,19 +227,17 @@ def take_in(url: str, *names: str) -> None:
     assert [file["state"] for file in job["files"]] == ["added"] * len(names)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_a_real_model_answers_with_citations_over_http(app: str) -> None:
     answer = httpx.post(f"{app}/api/ask", json={"question": CHARGE}, timeout=60).json()
     assert (answer["status"], answer["answer"]) == ("answered", ANSWER)
     [cited] = answer["citations"]
-    assert cited["document"] == "GPL-3"
+    assert cited["document"] in GPL
     assert "You may charge any price or no price" in cited["text"]
     assert answer["usage"]["total_tokens"] > 0
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_a_real_answer_streams(app: str) -> None:
     body = {"question": NOTICE, "stream": True}
     with httpx.stream("POST", f"{app}/api/ask", json=body, timeout=60) as reply:
@@ -244,8 +250,7 @@ def test_a_real_answer_streams(app: str) -> None:
     assert last["citations"][0]["document"] == "Apache-2.0"
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_the_official_client_can_use_it_as_a_model(app: str) -> None:
     client = ROOT / "tests/components/openai_client.py"
     command = [str(project_python()), str(client), f"{app}/v1", "legal-qa", CHARGE]
@@ -254,11 +259,10 @@ def test_the_official_client_can_use_it_as_a_model(app: str) -> None:
     assert answer["models"] == ["legal-qa"]
     assert answer["text"] == answer["streamed"] == ANSWER
     assert answer["citations"] == answer["streamed_citations"]
-    assert answer["citations"][0]["document"] == "GPL-3"
+    assert answer["citations"][0]["document"] in GPL
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
+@with_real_servers
 def test_the_answer_is_traced_in_langfuses_form(app: str, collector: Collector) -> None:
     question = CHARGE
     answer = httpx.post(f"{app}/api/ask", json={"question": question}, timeout=60).json()
@@ -272,3 +276,38 @@ def test_the_answer_is_traced_in_langfuses_form(app: str, collector: Collector) 
             return
         time.sleep(0.1)
     raise AssertionError(f"only {spans()} arrived")
+
+
+@with_real_servers
+def test_a_person_uploads_a_pdf_asks_and_reads_the_passage(app: str, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs the distribution's chromium")
+    python = environment("playwright==1.65.2")
+    pdf = tmp_path / "gpl.pdf"
+    making = "import sys; from tests.builders import a_pdf; "
+    making += "sys.stdout.buffer.write(a_pdf(*sys.stdin.read().split('\\f'), title='GPL'))"
+    lines = (LICENCES / "GPL-3").read_text("utf-8").splitlines()
+    pages = ["\n".join(lines[start : start + 50]) for start in range(0, len(lines), 50)]
+    made = subprocess.run(
+        [project_python(), "-c", making],
+        cwd=TEMPLATE / "template",
+        input="\f".join(page.replace("\f", "") for page in pages).encode(),
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    )
+    pdf.write_bytes(made.stdout)
+    driver = ROOT / "tests/components/chat_page.py"
+    shots = Path(os.environ.get("PAGE_SHOTS", tmp_path))
+    command = [str(python), str(driver), chromium, app, CHARGE, str(shots), str(pdf)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
+    seen = json.loads(done.stdout)
+    assert len(seen) == 4
+    for look in seen:
+        assert ANSWER in look["answer"], look
+        assert "gpl.pdf" in look["documents"]
+        assert "You may charge any price or no price" in look["first_passage"]
+        assert "cited" in look["first_passage"]
+        assert not look["too_wide"]
+        assert look["elsewhere"] == []

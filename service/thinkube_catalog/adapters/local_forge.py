@@ -28,6 +28,7 @@ from thinkube_catalog.adapters.git.objects import (
     read_tree,
     to_commit,
     to_git,
+    tree_id,
     write_tree,
 )
 from thinkube_catalog.adapters.git.references import (
@@ -92,11 +93,14 @@ class LocalForge:
     ) -> Commit:
         check_publication(files, tag)
         path = self._existing(repository)
+        tree = tree_id(files)
         with self._publishing(repository, path):
             git = open_repository(path)
-            tree = write_tree(git, files)
             self._refuse_to_move(repository, git, tag, tree)
-            commit = self._advance(path, git, tree, message, signature)
+            head = read_reference(path, _MAIN)
+            commit = _published_already(git, head, tree, message, signature)
+            if commit is None:
+                commit = self._advance(path, git, write_tree(git, files), message, signature)
             if tag and peel(git, f"refs/tags/{tag}") is None:
                 move_reference(path, f"refs/tags/{tag}", None, str(commit.id))
             return to_commit(commit)

@@ -49,4 +49,6 @@ class PublishedCatalogs:
 
 def _published(entry: CatalogEntry, published: Published) -> CatalogEntry:
     release = published.releases.get(entry.name)
-    return entry if release is None else replace(entry, location=release.location)
+    if release is None:
+        return entry
+    return replace(entry, location=release.location, ref=release.commit)

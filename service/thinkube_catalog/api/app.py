@@ -38,6 +38,7 @@ def create_app(
     *,
     version: str,
     checks: Mapping[str, Check] | None = None,
+    metrics: Metrics | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] = _nothing,
 ) -> FastAPI:
     """Return the app on a platform. `checks` are what readiness asks, by part."""
@@ -49,15 +50,15 @@ def create_app(
         docs_url=None,  # the pages of the interactive description load scripts from elsewhere
         redoc_url=None,
     )
-    metrics = Metrics()
+    metrics = metrics or Metrics()
+    metrics.watch(platform.deployments)
     errors.install(app)
-    api = APIRouter(prefix="/api/v1")
     for part in (catalog, deployments, streams, secrets):
-        api.include_router(part.routes(platform))
-    app.include_router(api)
+        app.include_router(part.routes(platform))
     app.include_router(_operation(checks or {}, metrics))
-    app.add_middleware(metrics.middleware)
+    # The last one added is met first.
     app.add_middleware(Guard, access=access)
+    app.add_middleware(metrics.middleware)
     return app
 
 

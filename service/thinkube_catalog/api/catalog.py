@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import (
     FilePublic,
@@ -26,18 +27,19 @@ Name = Annotated[
     str,
     Path(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
         description="A name of the catalog; folders and Git addresses are for the command line.",
     ),
 ]
-FOUND = responses(404, 503)
+FOUND = responses(404, 422, 503)
 EVALUATED = responses(404, 422, 500, 503)
 
 
 def routes(platform: Platform) -> APIRouter:
     """Return the catalog's routes on a platform."""
-    router = APIRouter(prefix="/templates", tags=["catalog"])
+    router = APIRouter(prefix=f"{PREFIX}/templates", tags=["catalog"])
 
-    @router.get("", summary="Search the templates")
+    @router.get("", summary="Search the templates", responses=responses(422, 503))
     def list_templates(
         q: Annotated[
             str, Query(description="Words, or the beginning of one; typos are fine.")
@@ -45,7 +47,7 @@ def routes(platform: Platform) -> APIRouter:
         tag: Annotated[list[str] | None, Query(description="Only with all of these tags.")] = None,
         category: Annotated[str, Query(description="Only of this category.")] = "",
         after: Annotated[str, Query(description="The `next` of the page before.")] = "",
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Annotated[int, Query(ge=1, le=200, description="The most of one page.")] = 50,
     ) -> TemplatePage:
         """Find templates, best match first, with the facets of everything that was found."""
         page = browse.search(
@@ -71,8 +73,7 @@ def routes(platform: Platform) -> APIRouter:
     @router.post("/{name}/form", summary="Evaluate a form", responses=EVALUATED)
     def evaluate_form(name: Name, given: RawAnswers) -> FormPublic:
         """Return every visible question's state and every error, for these raw answers."""
-        form = forms.evaluate(platform, name, given.answers, given.ref)
-        return FormPublic.of(form)
+        return FormPublic.of(forms.evaluate(platform, name, given.answers, given.ref))
 
     @router.post("/{name}/preview", summary="Preview a project", responses=EVALUATED)
     def preview_project(name: Name, given: RawAnswers) -> PreviewPublic:

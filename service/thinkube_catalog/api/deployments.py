@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import (
     DeploymentCreate,
@@ -30,33 +31,44 @@ Key = Annotated[
         description="Sending the same request again under the same key starts nothing new.",
     ),
 ]
+Name = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="The deployment's name.",
+    ),
+]
+RunId = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,64}$", description="The run's id.")]
 Repository = Annotated[bool, Query(description="Delete its repository as well.")]
 Volumes = Annotated[bool, Query(description="Delete what it stored as well.")]
-KNOWN = responses(404, 503)
+KNOWN = responses(404, 422, 503)
+LISTED = responses(422, 503)
 CHANGED = responses(404, 409, 422, 503)
 
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes of deployments on a platform."""
-    router = APIRouter(tags=["deployments"])
+    router = APIRouter(prefix=PREFIX, tags=["deployments"])
     _add_reading(router, platform)
     _add_changing(router, platform)
     return router
 
 
 def _add_reading(router: APIRouter, platform: Platform) -> None:
-    @router.get("/deployments", summary="List the deployments")
+    @router.get("/deployments", summary="List the deployments", responses=LISTED)
     def list_deployments(
         after: Annotated[str, Query(description="The `next` of the page before.")] = "",
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Annotated[int, Query(ge=1, le=200, description="The most of one page.")] = 50,
     ) -> DeploymentPage:
         """List what is deployed, by name."""
-        items = platform.deployments.page(after, limit)
-        following = items[-1].name if len(items) == limit else ""
+        found = platform.deployments.page(after, limit + 1)  # one more tells whether it goes on
+        items = found[:limit]
+        following = items[-1].name if len(found) > limit else ""
         return DeploymentPage.of({"items": items, "next": following})
 
     @router.get("/deployments/{name}", summary="See how a deployment is", responses=KNOWN)
-    def get_deployment(name: str) -> DeploymentDetails:
+    def get_deployment(name: Name) -> DeploymentDetails:
         """Return the record, what the engine says of it now, and its latest run."""
         seen = watch.look(platform, name)
         return DeploymentDetails.of(
@@ -68,20 +80,20 @@ def _add_reading(router: APIRouter, platform: Platform) -> None:
         )
 
     @router.get("/deployments/{name}/history", summary="List its versions", responses=KNOWN)
-    def get_history(name: str) -> RevisionPage:
+    def get_history(name: Name) -> RevisionPage:
         """List the commits that its branch has held, newest first."""
         return RevisionPage.of({"items": changes.history(platform, name)})
 
     @router.get("/deployments/{name}/removal-plan", summary="Plan its removal", responses=KNOWN)
     def get_removal_plan(
-        name: str, repository: Repository = False, volumes: Volumes = False
+        name: Name, repository: Repository = False, volumes: Volumes = False
     ) -> RemovalPlan:
         """Say what removal would delete and what it would leave; does nothing."""
         items = changes.removal_plan(platform, name, repository=repository, volumes=volumes)
         return RemovalPlan.of({"deployment": name, "items": items})
 
     @router.get("/runs/{run_id}", summary="See a run", responses=KNOWN)
-    def get_run(run_id: str) -> RunPublic:
+    def get_run(run_id: RunId) -> RunPublic:
         """Return one change of a deployment, under way or ended."""
         return RunPublic.of(platform.deployments.run(run_id))
 
@@ -102,12 +114,12 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
             key=key,
         )
         run = deploy.request(platform, request)
-        response.headers["Location"] = f"/api/v1/deployments/{run.deployment}"
+        response.headers["Location"] = f"{PREFIX}/deployments/{run.deployment}"
         return RunPublic.of(run)
 
     @router.delete("/deployments/{name}", status_code=202, summary="Remove it", responses=CHANGED)
     def remove_deployment(
-        name: str, repository: Repository = False, volumes: Volumes = False, key: Key = ""
+        name: Name, repository: Repository = False, volumes: Volumes = False, key: Key = ""
     ) -> RunPublic:
         """Remove the application, and what was chosen beside it, in an order that cannot stick."""
         run = changes.remove(platform, name, repository=repository, volumes=volumes, key=key)
@@ -116,19 +128,19 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
     @router.post(
         "/deployments/{name}/retry", status_code=202, summary="Try again", responses=CHANGED
     )
-    def retry_deployment(name: str) -> RunPublic:
+    def retry_deployment(name: Name) -> RunPublic:
         """Go on with a failed run from the step that failed."""
         return RunPublic.of(changes.retry(platform, name))
 
     @router.post(
         "/deployments/{name}/rollback", status_code=202, summary="Roll back", responses=CHANGED
     )
-    def roll_back_deployment(name: str, given: RollbackGiven, key: Key = "") -> RunPublic:
+    def roll_back_deployment(name: Name, given: RollbackGiven, key: Key = "") -> RunPublic:
         """Restore an earlier version by a commit on top."""
         return RunPublic.of(changes.rollback(platform, name, given.to, key=key))
 
     @router.post("/deployments/{name}/cancel", status_code=202, summary="Cancel", responses=CHANGED)
-    def cancel_run(name: str) -> RunPublic:
+    def cancel_run(name: Name) -> RunPublic:
         """Ask the run that is under way to end after its current step."""
         return RunPublic.of(changes.cancel(platform, name))
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thinkube_catalog.api.schemas import ProblemDocument, ProblemItem
 from thinkube_catalog.domain.errors import (
     CatalogError,
     ConflictError,
@@ -33,6 +34,7 @@ STATUS: tuple[tuple[type[CatalogError], int, str], ...] = (
     (DeniedError, 403, "Not allowed"),
     (RenderError, 500, "The template cannot be rendered"),
     (UnavailableError, 503, "Not available now"),
+    (CatalogError, 500, "It cannot be done"),
 )
 """The one table from kinds of errors to HTTP."""
 
@@ -41,34 +43,9 @@ _TITLES = {401: "A token is required", 403: "Not allowed", 413: "Too large"}
 _log = logging.getLogger(__name__)
 
 
-class ProblemItem(BaseModel):
-    """One thing wrong at one place."""
-
-    message: str = Field(description="What is wrong.")
-    file: str = Field(description="The file it is in, if any.")
-    line: int | None = Field(description="The line of that file, from 1.")
-    field: str = Field(description="The dotted path of the field, or the question's name.")
-    mend: str = Field(description="What to do about it.")
-
-    @classmethod
-    def of(cls, problem: Problem) -> ProblemItem:
-        return cls.model_validate(problem, from_attributes=True)
-
-
-class ProblemDocument(BaseModel):
-    """An RFC 9457 problem document; `errors` lists every single problem of the input."""
-
-    type: str = Field(description="A stable name of the kind of error, as a relative address.")
-    title: str = Field(description="The kind in words, the same for each error of this type.")
-    status: int = Field(description="The HTTP status, once more.")
-    detail: str = Field(description="What happened, for a person.")
-    instance: str = Field(description="The address that was called, or a reference into the log.")
-    errors: list[ProblemItem] = Field(description="Every problem; may be empty.")
-
-
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI says about these errors of a route."""
-    titles = {status: title for _, status, title in STATUS}
+    titles = {status: title for _, status, title in reversed(STATUS)}
     return {
         status: {
             "model": ProblemDocument,
@@ -101,7 +78,10 @@ def _document(
 
 def problem_response(status: int, kind: str, detail: str, instance: str) -> JSONResponse:
     """Return a problem document for a refusal that is no exception."""
-    return _document(status, kind, _TITLES.get(status, "Refused"), detail, instance)
+    response = _document(status, kind, _TITLES.get(status, "Refused"), detail, instance)
+    if status == 401:  # noqa: PLR2004 (as RFC 9110 names it)
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def _kind(error: Exception) -> str:
@@ -136,16 +116,38 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-def _bug(request: Request, error: Exception) -> JSONResponse:
+class Unexpected:
+    """ASGI middleware that turns a bug into a problem document with a reference into the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise  # half an answer cannot be taken back; the server closes the connection
+            await _bug(scope["path"], error)(scope, receive, send)
+
+
+def _bug(path: str, error: Exception) -> JSONResponse:
     reference = f"urn:uuid:{uuid.uuid4()}"
-    _log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
+    _log.error("unexpected error %s at %s", reference, path, exc_info=error)
     detail = f"something unexpected happened; the log has it under {reference}"
     return _document(500, "unexpected", "Unexpected error", detail, reference)
 
 
 def install(app: FastAPI) -> None:
     """Make every error that leaves the app a problem document."""
+    app.add_middleware(Unexpected)
     app.add_exception_handler(CatalogError, _catalog_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _bug)

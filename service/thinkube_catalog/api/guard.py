@@ -1,4 +1,4 @@
-"""What every request passes first: host, origin, token and size."""
+"""What every request passes first: host, origin, token and size; and what every answer carries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thinkube_catalog.api.errors import problem_response
@@ -17,6 +17,16 @@ LARGEST_BODY = 2 * 1024 * 1024
 
 OPEN_PATHS = ("/health", "/ready")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What each answer says to browsers, unless its route says something else."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,7 @@ class Access:
         host = _host(headers.get("host", ""))
         if host not in self.hosts:
             return 403, "host-not-allowed", f"{host!r} is not a name of this service"
-        origin = headers.get("origin")
-        if method not in SAFE_METHODS and origin and not _same_origin(origin, headers):
+        if method not in SAFE_METHODS and (origin := _other_origin(headers)):
             return 403, "origin-not-allowed", f"pages of {origin} may not call this service"
         if self.token and path not in OPEN_PATHS and not self._has_token(headers):
             return 401, "token-required", "send the service's token: Authorization: Bearer …"
@@ -45,7 +54,7 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware around the whole app; streams pass through untouched."""
+    """ASGI middleware around the whole app; answers that stream pass through untouched."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app = app
@@ -57,27 +66,52 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refusal = self.access.refusal(scope["method"], scope["path"], headers)
-        if refusal is None and int(headers.get("content-length") or 0) > LARGEST_BODY:
+        received: list[Message] = []
+        if refusal is None and not await _receive_body(headers, receive, received):
             refusal = 413, "too-large", f"a request may have at most {LARGEST_BODY} bytes"
-        if refusal is not None:
-            await problem_response(*refusal, scope["path"])(scope, receive, send)
-            return
-        await self.app(scope, _bounded(receive), send)
+        if refusal is None:
+            await self.app(scope, _again(received, receive), _with_headers(send))
+        else:
+            answer = problem_response(*refusal, scope["path"])
+            await answer(scope, receive, _with_headers(send))
 
 
-def _bounded(receive: Receive) -> Receive:
-    seen = 0
+async def _receive_body(headers: Headers, receive: Receive, received: list[Message]) -> bool:
+    """Receive the whole body, stated length or not; False as soon as it is known to be too large.
 
-    async def bounded() -> Message:
-        nonlocal seen
+    Nothing is done for a caller who has not sent everything, so reading it first costs nothing.
+    """
+    stated = headers.get("content-length", "")
+    if stated.isdecimal() and int(stated[:20]) > LARGEST_BODY:
+        return False
+    size = 0
+    more = True
+    while more:
         message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > LARGEST_BODY:
-            # A body without a stated length: treat the caller as gone.
-            return {"type": "http.disconnect"}
-        return message
+        received.append(message)
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+        if size > LARGEST_BODY:
+            return False
+    return True
 
-    return bounded
+
+def _again(received: list[Message], receive: Receive) -> Receive:
+    async def replayed() -> Message:
+        return received.pop(0) if received else await receive()
+
+    return replayed
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sent
 
 
 def _host(value: str) -> str:
@@ -85,6 +119,16 @@ def _host(value: str) -> str:
         return urlsplit(f"//{value}").hostname or ""
     except ValueError:
         return ""
+
+
+def _other_origin(headers: Headers) -> str:
+    """Return the origin of a page that is not this service's; empty if no other page calls."""
+    origin = headers.get("origin", "")
+    if origin:
+        return "" if _same_origin(origin, headers) else origin
+    # Browsers that keep the origin to themselves still say how far away the page is.
+    site = headers.get("sec-fetch-site", "none")
+    return "" if site in {"none", "same-origin"} else f"another site ({site})"
 
 
 def _same_origin(origin: str, headers: Headers) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
-from thinkube_catalog.api.errors import ProblemItem
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 Json = Annotated[Any, Field(description="Any JSON value.")]
 
@@ -27,6 +29,51 @@ class Given(BaseModel):
     """What a caller says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_storable(cls, value: object) -> object:
+        # JSON can name halves of characters, which no file and no database can hold.
+        if any(map(_UNSTORABLE.search, _texts(value))):
+            message = "texts may hold neither NUL nor half of a surrogate pair"
+            raise ValueError(message)
+        return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+
+
+# Problems
+
+
+class ProblemItem(Wire):
+    """One thing wrong at one place."""
+
+    message: str = Field(description="What is wrong.")
+    file: str = Field(description="The file it is in, if any.")
+    line: int | None = Field(description="The line of that file, from 1.")
+    field: str = Field(description="The dotted path of the field, or the question's name.")
+    mend: str = Field(description="What to do about it.")
+
+
+class ProblemDocument(Wire):
+    """An RFC 9457 problem document; `errors` lists every single problem of the input."""
+
+    type: str = Field(description="A stable name of the kind of error, as a relative address.")
+    title: str = Field(description="The kind in words, the same for each error of this type.")
+    status: int = Field(description="The HTTP status, once more.")
+    detail: str = Field(description="What happened, for a person.")
+    instance: str = Field(description="The address that was called, or a reference into the log.")
+    errors: list[ProblemItem] = Field(description="Every problem; may be empty.")
 
 
 # Catalog
@@ -181,6 +228,10 @@ class QuestionPublic(Wire):
     group: str
     dynamic_source: str
     error: str = Field(description="What is wrong with the value; empty when nothing is.")
+
+    @field_serializer("value")
+    def _without_secret(self, value: Json) -> Json:
+        return None if self.secret else value
 
 
 class FormPublic(Wire):

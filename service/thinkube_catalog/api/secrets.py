@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
 from thinkube_catalog.api.schemas import SecretPage, SecretPut
 from thinkube_catalog.domain.secrets import SecretValue
@@ -13,16 +14,20 @@ from thinkube_catalog.operations.platform import Platform
 
 Key = Annotated[
     str,
-    Path(pattern=r"^([a-z][a-z0-9-]*/)?[A-Z][A-Z0-9_]*$", description="As in HF_TOKEN."),
+    Path(
+        pattern=r"^([a-z][a-z0-9-]*/)?[A-Z][A-Z0-9_]*$",
+        max_length=200,
+        description="As in HF_TOKEN; or legal-qa/HF_TOKEN for one deployment alone.",
+    ),
 ]
-INVALID = responses(422)
+INVALID = responses(422, 503)
 
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes of the secret store on a platform."""
-    router = APIRouter(prefix="/secrets", tags=["secrets"])
+    router = APIRouter(prefix=f"{PREFIX}/secrets", tags=["secrets"])
 
-    @router.get("", summary="List the stored secrets")
+    @router.get("", summary="List the stored secrets", responses=responses(503))
     def list_secrets() -> SecretPage:
         """List their names; values are never given out."""
         return SecretPage.of({"items": platform.secrets.entries()})

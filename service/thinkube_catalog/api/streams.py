@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
@@ -15,22 +16,34 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from thinkube_catalog.api.deployments import KNOWN
+from thinkube_catalog.api import PREFIX
+from thinkube_catalog.api.deployments import KNOWN, Name
 from thinkube_catalog.api.schemas import EventPage, EventPublic, LogLinePublic, LogPage, Wire
+from thinkube_catalog.operations import watch
 from thinkube_catalog.operations.platform import Platform
 
 POLL_SECONDS = 0.25
 HEARTBEAT_SECONDS = 15.0
 LONGEST_WAIT = 30
+LARGEST_CURSOR = 2**53 - 1
+"""What every JSON reader takes for an integer."""
+
+_EVENT_CURSOR = re.compile(r"[0-9]{1,15}")
 
 Wait = Annotated[
     float,
     Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for something new to come."),
 ]
-LastEventId = Annotated[str, Header(description="As browsers send it when they reconnect.")]
+LastEventId = Annotated[
+    str,
+    Header(description="The last cursor seen, as browsers send it when they reconnect."),
+]
 STREAMED: dict[int | str, dict[str, Any]] = {
     **KNOWN,
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: {
+        "description": "A page of them, or with `Accept: text/event-stream` a stream.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
 }
 
 Read = Callable[[str], tuple[Sequence[Wire], str]]
@@ -39,15 +52,17 @@ Read = Callable[[str], tuple[Sequence[Wire], str]]
 
 def routes(platform: Platform) -> APIRouter:
     """Return the routes that follow deployments on a platform."""
-    router = APIRouter(prefix="/deployments/{name}", tags=["deployments"])
+    router = APIRouter(prefix=PREFIX + "/deployments/{name}", tags=["deployments"])
 
     @router.get(
         "/events", summary="Follow its events", response_model=EventPage, responses=STREAMED
     )
     async def get_events(
         request: Request,
-        name: str,
-        after: Annotated[int, Query(ge=0, description="The last cursor seen.")] = 0,
+        name: Name,
+        after: Annotated[
+            int, Query(ge=0, le=LARGEST_CURSOR, description="The last cursor seen.")
+        ] = 0,
         wait: Wait = 0,
         last_event_id: LastEventId = "",
     ) -> Response | EventPage:
@@ -56,9 +71,9 @@ def routes(platform: Platform) -> APIRouter:
         With `Accept: text/event-stream` it goes on for ever, with the cursor as each event's id.
         """
         read = _events(platform, name)
-        start = last_event_id if last_event_id.isdigit() else str(after)
+        start = last_event_id if _EVENT_CURSOR.fullmatch(last_event_id) else str(after)
         if _wants_stream(request):
-            await run_in_threadpool(platform.deployments.get, name)
+            await run_in_threadpool(read, start)  # an unknown name is an error before the stream
             return _stream(request, read, start)
         items, following = await _wait_for(read, start, wait)
         return EventPage.of({"items": items, "next": int(following)})
@@ -66,10 +81,12 @@ def routes(platform: Platform) -> APIRouter:
     @router.get("/logs", summary="Read its logs", response_model=LogPage, responses=STREAMED)
     async def get_logs(
         request: Request,
-        name: str,
+        name: Name,
         container: Annotated[str, Query(description="Only of this container.")] = "",
-        after: Annotated[str, Query(description="The last cursor seen.")] = "",
-        limit: Annotated[int, Query(ge=1, le=5000)] = 200,
+        after: Annotated[str, Query(max_length=4000, description="The last cursor seen.")] = "",
+        limit: Annotated[
+            int, Query(ge=1, le=5000, description="The most lines of one answer.")
+        ] = 200,
         wait: Wait = 0,
         last_event_id: LastEventId = "",
     ) -> Response | LogPage:
@@ -87,7 +104,7 @@ def routes(platform: Platform) -> APIRouter:
 
 def _events(platform: Platform, name: str) -> Read:
     def read(after: str) -> tuple[Sequence[Wire], str]:
-        events = platform.deployments.events(name, int(after))
+        events = watch.follow(platform, name, int(after))
         items = [EventPublic.of(event) for event in events]
         return items, str(items[-1].cursor) if items else after
 
@@ -96,7 +113,7 @@ def _events(platform: Platform, name: str) -> Read:
 
 def _logs(platform: Platform, name: str, container: str, limit: int) -> Read:
     def read(after: str) -> tuple[Sequence[Wire], str]:
-        lines = platform.engine.logs(name, container, after, limit)
+        lines = watch.logs(platform, name, container, after, limit)
         items = [LogLinePublic.of(line) for line in lines]
         return items, items[-1].cursor if items else after
 

@@ -55,7 +55,8 @@ class CatalogEntry:
     """One line of `repositories.json`: a template that some metadata repository offers.
 
     `location` is what Copier and git take; `source` is a folder on this machine that the template
-    is published from, for those that come with the catalogue itself. `title` and `source` are ours.
+    is published from, for those that come with the catalogue itself; `ref` is then what of
+    `location` the folder was published as. `title`, `source` and `ref` are ours.
     """
 
     name: str
@@ -69,8 +70,13 @@ class CatalogEntry:
     fixed_name: str = ""
     org: str = ""
     source: str = ""
+    ref: str = ""
     origin: str = "platform"  # or "user", for later catalogues; empty where none lists it
     unknown: Mapping[str, object] = field(default_factory=dict)
+
+    def at(self, ref: str = "") -> Source:
+        """Return where the files of a tag, branch or commit are; empty: what is offered now."""
+        return Source(self.location, ref or self.ref)
 
     @property
     def deployable(self) -> bool:

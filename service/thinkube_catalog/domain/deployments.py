@@ -169,7 +169,7 @@ def continues(stored: Run, run: Run) -> bool:
 
 
 class Deployments(Protocol):
-    """The records. Each method is one transaction; events stored with a record stand or fall with it.
+    """The records. Each method is one transaction, events that come with a record included.
 
     Cursors grow in the order in which transactions become visible: a reader who has seen a cursor
     never finds a smaller one later.
@@ -288,6 +288,13 @@ class DeploymentBusyError(ConflictError):
             f"tkt status {name} --follow",
         )
         self.name = name
+
+
+class KeyReusedError(ConflictError):
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} was used for another request; use a new key for each",
+        )
 
 
 class StoreUnavailableError(UnavailableError):

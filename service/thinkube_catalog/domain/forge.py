@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from thinkube_catalog.domain.errors import (
@@ -192,5 +191,5 @@ def _is_plain(text: str, pattern: re.Pattern[str]) -> bool:
 
 
 def _files_that_are_folders(files: Iterable[str]) -> list[str]:
-    folders = {str(folder) for path in files for folder in PurePosixPath(path).parents}
+    folders = {path[:place] for path in files for place, letter in enumerate(path) if letter == "/"}
     return [path for path in files if path in folders]

@@ -10,7 +10,6 @@ from pathlib import Path
 from thinkube_catalog.domain.catalog import (
     CatalogEntry,
     Release,
-    Source,
     TemplateNotFoundError,
     is_git_address,
 )
@@ -163,7 +162,7 @@ def release_of(platform: Platform, name_or_location: str, ref: str = "") -> Rele
     Raises TemplateNotFoundError, ReleaseNotFoundError or SourceUnavailableError.
     """
     entry = locate(platform, name_or_location)
-    return platform.sources.resolve(Source(entry.location, ref))
+    return platform.sources.resolve(entry.at(ref))
 
 
 def releases(platform: Platform, name_or_location: str) -> Sequence[Release]:
@@ -183,7 +182,7 @@ def describe(platform: Platform, name_or_location: str, ref: str = "") -> Templa
 
 def describe_entry(platform: Platform, entry: CatalogEntry, ref: str = "") -> TemplateDetails:
     """Say all that the files of one entry's release say. Raises what `describe` raises."""
-    release = platform.sources.resolve(Source(entry.location, ref))
+    release = platform.sources.resolve(entry.at(ref))
     files = read_template(platform.sources.checkout(release), entry)
     return _details(entry, release, tuple(platform.sources.releases(entry.location)), files)
 

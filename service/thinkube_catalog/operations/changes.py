@@ -10,6 +10,7 @@ from uuid import uuid4
 from thinkube_catalog.domain.deployments import (
     Deployment,
     EventKind,
+    KeyReusedError,
     Run,
     RunKind,
     RunState,
@@ -100,13 +101,14 @@ def rollback(platform: Platform, name: str, to: str = "", *, key: str = "", by: 
     """Restore an earlier version by a commit on top; by default the last healthy one before.
 
     `to` may be shortened. Raises DeploymentNotFoundError, CommitNotFoundError,
-    NothingToRollBackToError, DeploymentBusyError.
+    NothingToRollBackToError, DeploymentBusyError, KeyReusedError.
     """
     deployment = platform.deployments.get(name)
-    if earlier := _by_key(platform, deployment, key):
+    asked: dict[str, object] = {"asked": to, "by": by}
+    if earlier := _by_key(platform, deployment, RunKind.ROLLBACK, key, asked):
         return earlier
-    target = _target(platform, deployment, to)
-    run = _new_run(platform, deployment, RunKind.ROLLBACK, key, {"to": target, "by": by})
+    asked["to"] = _target(platform, deployment, to)
+    run = _new_run(platform, deployment, RunKind.ROLLBACK, key, asked)
     changed = deployment.changed(platform.now(), state=State.DEPLOYING, problems=())
     return _begin(platform, run, changed)
 
@@ -144,12 +146,12 @@ def remove(
 ) -> Run:
     """Remove the application, its own secrets, and what was chosen beside it, in this order.
 
-    Raises DeploymentNotFoundError, DeploymentBusyError.
+    Raises DeploymentNotFoundError, DeploymentBusyError, KeyReusedError.
     """
     deployment = platform.deployments.get(name)
-    if earlier := _by_key(platform, deployment, key):
-        return earlier
     chosen = {"repository": repository, "volumes": volumes}
+    if earlier := _by_key(platform, deployment, RunKind.REMOVE, key, chosen):
+        return earlier
     run = _new_run(platform, deployment, RunKind.REMOVE, key, chosen)
     return _begin(platform, run, deployment.changed(platform.now(), state=State.REMOVING))
 
@@ -259,9 +261,16 @@ def _can_go_on(run: Run) -> bool:
     return run.state in {RunState.FAILED, RunState.CANCELLED}
 
 
-def _by_key(platform: Platform, deployment: Deployment, key: str) -> Run | None:
+def _by_key(
+    platform: Platform, deployment: Deployment, kind: RunKind, key: str, asked: Mapping[str, object]
+) -> Run | None:
     runs = platform.deployments.runs(deployment.name) if key else ()
-    return next((run for run in runs if run.key == key), None)
+    earlier = next((run for run in runs if run.key == key), None)
+    if earlier is not None:
+        same = all(earlier.input.get(name) == value for name, value in asked.items())
+        if earlier.kind is not kind or not same:
+            raise KeyReusedError(key)
+    return earlier
 
 
 def _new_run(

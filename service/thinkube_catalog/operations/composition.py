@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.descriptor import (
     Descriptor,
     fill_placeholders,
@@ -36,6 +37,19 @@ def compose(
     """
     tree = platform.renderer.render(context.release, answers, told(context, answers))
     descriptor = descriptor_of(tree, context.name, context.conventions)
+    return with_objects(tree, descriptor, context, images)
+
+
+def with_objects(
+    tree: FileTree,
+    descriptor: Descriptor | None,
+    context: ApplicationContext,
+    images: Mapping[str, str] | None = None,
+) -> FileTree:
+    """Add to a rendered project the Kubernetes objects that its descriptor means.
+
+    Raises RenderError when the project has such a folder itself, or ObjectsInvalidError.
+    """
     if descriptor is None:
         return tree
     # The typed objects take a while to import, and a project without a descriptor needs none.
@@ -43,6 +57,24 @@ def compose(
 
     _check_no_objects(tree, context)
     return tree.with_files(project_files(descriptor, context, images))
+
+
+def context_for(
+    platform: Platform,
+    name: str,
+    template: str,
+    release: Release,
+    answers: Mapping[str, object],
+) -> ApplicationContext:
+    """Return what a project's objects are made from, as yet without bindings and secrets."""
+    return ApplicationContext(
+        name=name,
+        title=str(answers.get("project_description") or name),
+        template=template,
+        release=release,
+        parameters={key: answers[key] for key in answers if key not in STANDARD_NAMES},
+        conventions=platform.conventions,
+    )
 
 
 def descriptor_of(tree: FileTree, name: str, conventions: Conventions) -> Descriptor | None:

@@ -13,20 +13,22 @@ from thinkube_catalog.domain.bindings import Bindings, resolve
 from thinkube_catalog.domain.deployments import (
     Deployment,
     DeploymentNotFoundError,
+    KeyReusedError,
     Run,
     RunKind,
     State,
 )
 from thinkube_catalog.domain.descriptor import Descriptor, Variable
 from thinkube_catalog.domain.environment import ApplicationContext
-from thinkube_catalog.domain.errors import ConflictError, InvalidError, Problem
+from thinkube_catalog.domain.errors import ConflictError, InvalidError, Problem, UnavailableError
+from thinkube_catalog.domain.forge import RepositoryNotFoundError
 from thinkube_catalog.domain.naming import name_problems
 from thinkube_catalog.domain.questions import Answers, Form
 from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.secrets import SecretValue
-from thinkube_catalog.domain.standard import PROJECT_NAME, STANDARD_NAMES
+from thinkube_catalog.domain.standard import PROJECT_NAME
 from thinkube_catalog.operations import providers, secret_delivery
-from thinkube_catalog.operations.composition import compose
+from thinkube_catalog.operations.composition import compose, context_for
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.prospect import Prospect, descriptor_for, survey
 from thinkube_catalog.operations.rollout import (
@@ -73,13 +75,6 @@ class RequestInvalidError(InvalidError):
         super().__init__(f"{name or 'this'} cannot be deployed as asked", problems)
 
 
-class KeyReusedError(ConflictError):
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"the idempotency key {key!r} was used for another request; use a new key for each",
-        )
-
-
 def request(platform: Platform, asked: DeploymentRequest) -> Run:
     """Check everything, record the deployment and start to make it.
 
@@ -100,16 +95,13 @@ def request(platform: Platform, asked: DeploymentRequest) -> Run:
 
 def context_of(platform: Platform, deployment: Deployment, bound: Bindings) -> ApplicationContext:
     """Return what the deployment's objects and environment are made from."""
-    answers = deployment.answers
-    return ApplicationContext(
-        name=deployment.name,
-        title=str(answers.get("project_description") or deployment.name),
-        template=deployment.template,
-        release=deployment.release,
-        parameters={name: answers[name] for name in answers if name not in STANDARD_NAMES},
+    context = context_for(
+        platform, deployment.name, deployment.template, deployment.release, deployment.answers
+    )
+    return replace(
+        context,
         bindings=bound.variables,
         secrets=tuple(sorted({*deployment.secrets, *bound.secrets})),
-        conventions=platform.conventions,
     )
 
 
@@ -197,6 +189,7 @@ def _examine(
     declared = found.manifest.secrets if found.manifest else None
     given = secret_delivery.problems(platform, asked.name, declared, asked.secrets)
     problems = [*named, *formed, *_secret_answers(found.form), *given]
+    problems += [] if named else _kept_repository(platform, asked.name)
     if named or formed:
         return problems, Descriptor()
     try:
@@ -214,6 +207,28 @@ def _drafted(platform: Platform, asked: DeploymentRequest, found: Prospect) -> D
     answers = Answers(deployment.answers)
     compose(platform, context, answers)
     return descriptor_for(platform, context, answers)
+
+
+def _kept_repository(platform: Platform, name: str) -> list[Problem]:
+    """Say early what publishing would run into: a repository that a removal has left, say."""
+    repository = repository_of(platform, name)
+    try:
+        platform.deployments.get(name)
+    except DeploymentNotFoundError:
+        pass
+    else:
+        return []  # its own repository, or a name that is taken anyway
+    try:
+        platform.forge.head(repository)
+    except (RepositoryNotFoundError, UnavailableError):
+        return []  # what the forge does not answer now, publishing will find
+    return [
+        Problem(
+            f"there is a repository {repository} already, which is not this deployment's",
+            field="name",
+            mend="choose another name, or move or delete that repository",
+        )
+    ]
 
 
 def _secret_answers(form: Form) -> list[Problem]:

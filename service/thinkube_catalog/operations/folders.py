@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from thinkube_catalog.domain.catalog import SourceUnavailableError
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.rendering import File, FileTree
 
@@ -37,8 +38,15 @@ def read_folder(folder: Path) -> FileTree:
     """Read a folder as Git would commit it, without junk; links are kept, not followed.
 
     Raises InvalidError, which lists everything that is no file, folder or link, and for a folder
-    of more than MOST_FILES files or MOST_BYTES bytes.
+    of more than MOST_FILES files or MOST_BYTES bytes; SourceUnavailableError if it cannot be read.
     """
+    try:
+        return _read_all(folder)
+    except OSError as error:
+        raise SourceUnavailableError(str(folder), error.strerror or str(error)) from error
+
+
+def _read_all(folder: Path) -> FileTree:
     files: dict[str, File] = {}
     problems: list[Problem] = []
     size = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from thinkube_catalog.domain.catalog import Release, Source
+from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.choices import MODEL_CATALOG, choices
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.models import Model
@@ -30,7 +30,7 @@ def evaluate(
     ReleaseNotFoundError, SourceUnavailableError, or RenderError when the template is at fault.
     """
     entry = locate(platform, template)
-    release = platform.sources.resolve(Source(entry.location, ref))
+    release = platform.sources.resolve(entry.at(ref))
     return evaluate_release(platform, release, raw, entry.name)
 
 

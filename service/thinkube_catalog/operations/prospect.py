@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from thinkube_catalog.domain.catalog import Release, Source
+from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.descriptor import Descriptor
 from thinkube_catalog.domain.environment import ApplicationContext
 from thinkube_catalog.domain.manifest import TemplateManifest
@@ -34,7 +34,7 @@ def survey(platform: Platform, template: str, raw: Mapping[str, object], ref: st
     ManifestInvalidError.
     """
     entry = locate(platform, template)
-    release = platform.sources.resolve(Source(entry.location, ref))
+    release = platform.sources.resolve(entry.at(ref))
     form = evaluate_release(platform, release, raw, entry.name)
     files = read_template(platform.sources.checkout(release), entry)
     return Prospect(entry.name, release, form, files.manifest)

@@ -93,9 +93,9 @@ def _manifest(files: FileTree, folder: Path) -> TemplateManifest | None:
 
 
 def _tag(version: str, folder: Path) -> str:
-    number = version.removeprefix("v")
-    if not number:
+    if not version:
         return ""
+    number = version.removeprefix("v")
     if not _VERSION.fullmatch(number):
         mend = "write numbers and dots, as in 1.2.0 or 2.0.0rc1"
         problem = Problem(f"{version!r} is no version", str(folder / MANIFEST), mend=mend)

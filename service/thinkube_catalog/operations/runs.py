@@ -27,6 +27,7 @@ from thinkube_catalog.domain.deployments import (
 from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
 from thinkube_catalog.operations import changes, deploy
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.secret_delivery import hide
 from thinkube_catalog.operations.steps import (
     HEARTBEAT_SECONDS,
     Again,
@@ -107,11 +108,11 @@ def advance(platform: Platform, run: Run, step: Step, ledger: Sequence[Event]) -
         return _record(platform, run, step, Failed((_poisoned(step),)))
     _enter(platform, run, step, past)
     try:
-        outcome = step.perform(platform, run)
+        outcome = _hiding_secrets(platform, run, step.perform(platform, run))
     except UnavailableError as error:
-        outcome = _patiently(platform, run, step, error)
+        outcome = _hiding_secrets(platform, run, _patiently(platform, run, step, error))
     except CatalogError as error:
-        outcome = Failed(problems_of(error))
+        outcome = _hiding_secrets(platform, run, Failed(problems_of(error)))
     except Exception:
         problem = _unexpected(step, run)
         _record(platform, run, step, Failed((problem,)))
@@ -148,6 +149,20 @@ def _enter(platform: Platform, run: Run, step: Step, past: Sequence[Event]) -> N
         details = {"resumes": count}
     event = _event(platform, run, kind, message, step=step.name)
     platform.deployments.append(replace(event, details=details))
+
+
+def _hiding_secrets(platform: Platform, run: Run, outcome: Outcome) -> Outcome:
+    # What comes from outside, such as a server's refusal, may repeat what it was sent.
+    try:
+        keys = tuple(platform.deployments.get(run.deployment).secrets.values())
+    except DeploymentNotFoundError:
+        return outcome
+    if not isinstance(outcome, Failed):
+        return replace(outcome, message=hide(platform, keys, outcome.message))
+    hidden = (
+        replace(each, message=hide(platform, keys, each.message)) for each in outcome.problems
+    )
+    return Failed(tuple(hidden))
 
 
 def _resumes(past: Sequence[Event]) -> int:

@@ -7,17 +7,23 @@ leaves another deployment's secrets alone, and one that is recorded never lacks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 
 from thinkube_catalog.domain.deployments import Deployment, Run
-from thinkube_catalog.domain.errors import CatalogError, Problem
+from thinkube_catalog.domain.errors import CatalogError, NotFoundError, Problem
 from thinkube_catalog.domain.manifest import SecretDeclaration
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
 from thinkube_catalog.operations.platform import Platform
 
 Given = Mapping[str, SecretValue | str]
 """By environment name: a value, or the key under which one is stored."""
+
+STAGED_FOR = timedelta(hours=1)
+"""How long a staged value may wait for its run to be recorded."""
+
+_STAGED = "request:"  # no deployment's name has a colon
 
 SHORTEST_HIDDEN = 6
 """Shorter values are not looked for in texts: they would blot out ordinary words."""
@@ -68,6 +74,7 @@ def problems(
 
 def stage(platform: Platform, run: Run, given: Given) -> tuple[str, ...]:
     """Store the values that came with a request under the run's id; return their names."""
+    tidy(platform)
     values = {name: each for name, each in given.items() if isinstance(each, SecretValue)}
     for name, value in values.items():
         platform.secrets.put(_staged_key(run, name), value)
@@ -114,18 +121,53 @@ def own_keys(platform: Platform, deployment: str) -> list[str]:
 
 def hide(platform: Platform, keys: Iterable[str], text: str) -> str:
     """Return a text without the values of these secrets, should something have repeated one."""
-    for key in keys:
-        try:
-            value = platform.secrets.get(key).reveal()
-        except CatalogError:
-            continue  # not stored or not readable: nothing that could have been repeated
-        if len(value) >= SHORTEST_HIDDEN:
+    return veil(platform, keys)(text)
+
+
+def veil(platform: Platform, keys: Iterable[str]) -> Callable[[str], str]:
+    """Return what hides the values of these secrets in any text; each is read once."""
+    values = [value for key in keys if len(value := _value(platform, key)) >= SHORTEST_HIDDEN]
+
+    def hidden(text: str) -> str:
+        for value in values:
             text = text.replace(value, "…")
-    return text
+        return text
+
+    return hidden
+
+
+def _value(platform: Platform, key: str) -> str:
+    try:
+        return platform.secrets.get(key).reveal()
+    except CatalogError:
+        return ""  # not stored or not readable: nothing that could have been repeated
+
+
+def tidy(platform: Platform, older_than: timedelta = STAGED_FOR) -> list[str]:
+    """Delete staged values that no run will ask for any more; return their keys.
+
+    The service was killed between staging and recording, or the deployment is gone.
+    """
+    before = platform.now() - older_than
+    old = [entry.key for entry in platform.secrets.entries() if entry.changed_at <= before]
+    staged = [key for key in old if key.startswith(_STAGED)]
+    orphans = [key for key in staged if not _awaited(platform, key)]
+    for key in orphans:
+        platform.secrets.remove(key)
+    return orphans
+
+
+def _awaited(platform: Platform, key: str) -> bool:
+    run_id = key.removeprefix(_STAGED).partition("/")[0]
+    try:
+        run = platform.deployments.run(run_id)
+        return platform.deployments.get(run.deployment).id == run.deployment_id
+    except NotFoundError:
+        return False
 
 
 def _staged_key(run: Run, name: str) -> str:
-    return f"{run.id}/{name}"
+    return f"{_STAGED}{run.id}/{name}"
 
 
 def _missing(declared: SecretDeclaration) -> Problem:

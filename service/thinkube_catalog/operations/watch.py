@@ -19,6 +19,7 @@ from thinkube_catalog.domain.gitops import (
     ApplicationNotFoundError,
     ApplicationStatus,
     Health,
+    LogLine,
 )
 from thinkube_catalog.operations import secret_delivery
 from thinkube_catalog.operations.platform import Platform
@@ -42,11 +43,24 @@ def look(platform: Platform, name: str) -> Seen:
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
     try:
-        application = platform.engine.status(name)
+        application = _hidden(platform, deployment, platform.engine.status(name))
     except ApplicationNotFoundError:
         application = None
     own = [run for run in runs if run.deployment_id == deployment.id]
     return Seen(deployment, application, own[0] if own else None)
+
+
+def logs(
+    platform: Platform, name: str, container: str = "", after: str = "", limit: int = 200
+) -> Sequence[LogLine]:
+    """Return log lines as the engine does, without the values of the deployment's secrets.
+
+    Raises DeploymentNotFoundError, ApplicationNotFoundError, EngineUnavailableError.
+    """
+    keys = tuple(platform.deployments.get(name).secrets.values())
+    lines = platform.engine.logs(name, container, after, limit)
+    hide = secret_delivery.veil(platform, keys)
+    return [replace(line, text=hide(line.text)) for line in lines]
 
 
 def follow(
@@ -78,6 +92,22 @@ def observe(platform: Platform) -> int:
         if deployment.id not in owned and deployment.commit:
             changed += _observe(platform, deployment)
     return changed
+
+
+def _hidden(
+    platform: Platform, deployment: Deployment, status: ApplicationStatus
+) -> ApplicationStatus:
+    """Return the status without the deployment's secrets, which applications like to repeat."""
+    keys = tuple(deployment.secrets.values())
+    if not keys:
+        return status
+
+    hide = secret_delivery.veil(platform, keys)
+    causes = tuple(
+        replace(each, message=hide(each.message), lines=tuple(map(hide, each.lines)))
+        for each in status.causes
+    )
+    return replace(status, message=hide(status.message), causes=causes)
 
 
 def _observe(platform: Platform, before: Deployment) -> bool:

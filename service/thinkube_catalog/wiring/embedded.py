@@ -11,6 +11,7 @@ from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
 from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
 from thinkube_catalog.adapters.local_forge import LocalForge
+from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
@@ -41,7 +42,7 @@ class EmbeddedService:
     running and runs where they are: the next start goes on.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
         self._database = Database(_database_url(settings, "catalog.sqlite"))
         self._secrets = SqlSecrets(self._database, _sealing_keys(settings))
@@ -60,7 +61,7 @@ class EmbeddedService:
                 renderer=self._renderer,
                 forge=forge,
                 engine=self._engine,
-                deployments=SqlDeployments(self._database),
+                deployments=ObservedDeployments(SqlDeployments(self._database), observer),
                 runs=self._runs,
                 secrets=self._secrets,
                 conventions=conventions(settings),

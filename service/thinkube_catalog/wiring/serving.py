@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from thinkube_catalog.adapters.instance import Claim, Instance
 from thinkube_catalog.api.app import create_app
 from thinkube_catalog.api.guard import Access
+from thinkube_catalog.api.metrics import Metrics
 from thinkube_catalog.domain.errors import ConflictError
 from thinkube_catalog.settings import LOOPBACK, Settings
 from thinkube_catalog.web.app import install as install_pages
@@ -43,7 +44,8 @@ def serve(settings: Settings) -> None:
     """
     _set_up_logging(settings)
     with Instance(settings.data_dir).claim() as claim, _listen(settings) as listener:
-        service = EmbeddedService(settings)
+        metrics = Metrics()
+        service = EmbeddedService(settings, metrics)
         address = _address(settings, listener)
         app = create_app(
             service.platform,
@@ -57,6 +59,7 @@ def serve(settings: Settings) -> None:
                 "catalog": service.check_catalog,
                 "watcher": service.check_watcher,
             },
+            metrics=metrics,
             lifespan=lambda _app: _running(service, claim, address),
         )
         install_pages(app, Site(service.platform, program_version()))

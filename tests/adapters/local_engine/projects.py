@@ -147,5 +147,5 @@ def answer_code(url: str, headers: Mapping[str, str] | None = None) -> tuple[int
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
-    except urllib.error.URLError as error:
-        return 0, str(error.reason)
+    except OSError as error:  # nothing listens, or not any more
+        return 0, str(error)

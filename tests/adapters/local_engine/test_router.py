@@ -114,13 +114,13 @@ def test_web_sockets_go_both_ways_and_close_with_their_code(url: str) -> None:
 
 def test_events_arrive_as_they_are_sent(url: str) -> None:
     async def listen() -> list[float]:
-        arrivals = []
         async with aiohttp.ClientSession() as session, session.get(f"{url}/events") as answer:
             assert answer.content_type == "text/event-stream"
-            async for line in answer.content:
-                if line.startswith(b"data"):
-                    arrivals.append(asyncio.get_running_loop().time())
-        return arrivals
+            return [
+                asyncio.get_running_loop().time()
+                async for line in answer.content
+                if line.startswith(b"data")
+            ]
 
     first, second, third = asyncio.run(listen())
     assert second - first > 0.1

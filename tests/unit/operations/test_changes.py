@@ -138,3 +138,16 @@ def test_a_cancelled_run_ends_between_two_steps(held: Stage) -> None:
 def test_there_is_nothing_to_cancel_between_runs(chat: Stage) -> None:
     with pytest.raises(changes.NothingToCancelError):
         changes.cancel(chat.platform, "chat")
+
+
+def test_a_repository_that_was_kept_keeps_its_name_and_a_request_says_so_at_once(
+    chat: Stage,
+) -> None:
+    changes.remove(chat.platform, "chat", repository=False, volumes=True)
+    with pytest.raises(deploy.RequestInvalidError) as caught:
+        deploy.request(chat.platform, DeploymentRequest(TEMPLATE, "chat", {"greeting": "hi"}))
+    [problem] = caught.value.problems
+    assert str(problem) == (
+        "name: there is a repository thinkube-deployments/chat already, which is not this "
+        "deployment's (choose another name, or move or delete that repository)"
+    )

@@ -9,13 +9,14 @@ from tests.stand_ins import TEMPLATE, push
 from thinkube_catalog.domain.deployments import (
     DeploymentTakenError,
     EventKind,
+    KeyReusedError,
     RunState,
     State,
 )
 from thinkube_catalog.domain.errors import RenderError
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations import changes, deploy, runs
-from thinkube_catalog.operations.deploy import DeploymentRequest, KeyReusedError
+from thinkube_catalog.operations.deploy import DeploymentRequest
 
 CHAT = DeploymentRequest(TEMPLATE, "chat", {"greeting": "hi"})
 

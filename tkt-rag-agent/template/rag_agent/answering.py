@@ -29,10 +29,6 @@ LONGEST_QUESTION = 4000
 _LONGEST_STANDALONE = 500
 _log = logging.getLogger(__name__)
 
-NO_MODEL = (
-    "No model endpoint is configured, so there is no written answer. Set LLM_BASE_URL and "
-    "LLM_MODEL (and LLM_API_KEY where the endpoint wants one). These passages were found:"
-)
 NOTHING_FOUND = "The documents that you may read hold nothing on this question."
 NO_DOCUMENTS = "There are no documents yet that you may read. Add some, then ask again."
 
@@ -175,7 +171,8 @@ class Agent:
         """Stream the answer; the generator's return value is the Answer."""
         writer = self.writer
         if writer is None:
-            return _unwritten(conversation, "no_model", NO_MODEL, retrieval)
+            message = f"{no_model(self.settings)} These passages were found:"
+            return _unwritten(conversation, "no_model", message, retrieval)
         used = within_budget(retrieval.passages, self.settings.passage_budget)
         prompt = answer_prompt(question.text.strip(), used, history, question.wishes)
         step = trace.step("generation", "generation", [m.model_dump() for m in prompt])
@@ -216,6 +213,15 @@ class Agent:
             usage=usage,
             problem_kind=problem.kind if problem else "",
         )
+
+
+def no_model(settings: Settings) -> str:
+    """Why there is no written answer, and what to do about it."""
+    missing = " and ".join(settings.missing_for_model)
+    return (
+        f"No model endpoint is configured, so there is no written answer. Set {missing} "
+        "(and LLM_API_KEY where the endpoint wants one)."
+    )
 
 
 def _unwritten(conversation: str, status: Status, message: str, retrieval: Retrieval) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from rag_agent.errors import UnreadableError
 
-_MEMORY = 2**30  # bytes of address space for the child
+_MEMORY = 640 * 2**20  # bytes of address space for the child
 _HEADING = "\x00"
 _HEADING_END = "\x01"
 _REASONS = {

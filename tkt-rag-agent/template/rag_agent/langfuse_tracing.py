@@ -25,12 +25,12 @@ class LangfuseTracer:
         # A collector that is down is reported once by ourselves, not with a stack for each batch.
         for noisy in ("opentelemetry", "langfuse"):
             logging.getLogger(noisy).setLevel(logging.CRITICAL)
-        _log.info("traces go to %s", settings.langfuse_base_url or "Langfuse's default address")
+        _log.info("traces go to %s", settings.langfuse_base_url)
         self._model = settings.llm_model
         self._langfuse = Langfuse(
             public_key=settings.langfuse_public_key,
             secret_key=settings.langfuse_secret_key.get_secret_value(),
-            base_url=settings.langfuse_base_url or None,
+            base_url=settings.langfuse_base_url,
             timeout=_EXPORT_SECONDS,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from rag_agent import panels
-from rag_agent.answering import Answer, Delta, Found, Question
+from rag_agent.answering import Answer, Delta, Found, Question, no_model
 from rag_agent.errors import AgentError
 from rag_agent.identity import Caller, caller_of, readers
 from rag_agent.services import Services
@@ -72,15 +72,15 @@ def _blocks(services: Services) -> Any:
                         max_lines=6,
                     )
                     send = gr.Button("Ask", variant="primary", scale=1, min_width=80)
-                passages = gr.HTML(elem_id="passages")
                 new = gr.Button("New conversation", size="sm", variant="secondary")
+                passages = gr.HTML(elem_id="passages")
             with gr.Column(scale=2, min_width=300, elem_id="documents"):
                 listing = gr.HTML(elem_id="listing")
                 upload = gr.File(
                     label="Add PDF, TXT, Markdown or HTML",
                     file_count="multiple",
                     elem_id="upload",
-                    height=140,
+                    height=190,
                 )
                 acl = gr.Textbox(
                     label="Who may read them",
@@ -96,25 +96,39 @@ def _blocks(services: Services) -> Any:
                     remove = gr.Button("Remove", size="sm", scale=1, min_width=90)
 
         documents = [status, listing, chosen]
-        blocks.load(page.opened, None, [*documents, acl, upload], api_visibility="private")
+        blocks.load(
+            page.opened,
+            None,
+            [*documents, acl, upload],
+            api_visibility="private",
+            show_progress="hidden",
+        )
         for event in (asked.submit, send.click):
             event(
                 page.ask,
                 [asked, chat, conversation],
                 [asked, chat, conversation, passages],
-                show_progress="minimal",
-                show_progress_on=[passages],
+                show_progress="hidden",  # the passages and the text itself are the progress
                 api_visibility="private",
             )
-        upload.upload(page.add, [upload, acl], [upload, progress], api_visibility="private").then(
-            page.documents, None, documents, api_visibility="private"
-        )
+        upload.upload(
+            page.add,
+            [upload, acl],
+            [upload, progress],
+            api_visibility="private",
+            show_progress="hidden",
+        ).then(page.documents, None, documents, api_visibility="private", show_progress="hidden")
         remove.click(page.remove, [chosen], [progress], api_visibility="private").then(
-            page.documents, None, documents, api_visibility="private"
+            page.documents, None, documents, api_visibility="private", show_progress="hidden"
         )
-        new.click(
-            lambda: ([], "", ""), None, [chat, conversation, passages], api_visibility="private"
-        )
+        for cleared in (new.click, chat.clear):
+            cleared(
+                lambda: ([], "", ""),
+                None,
+                [chat, conversation, passages],
+                api_visibility="private",
+                show_progress="hidden",
+            )
     return blocks
 
 
@@ -138,7 +152,7 @@ class _Page:
     def documents(self, request: gr.Request) -> tuple[Any, ...]:
         """The state of things, the list of documents, and the choice of one to remove."""
         services = self._services
-        notes = [] if services.has_writer else [panels.NO_MODEL]
+        notes = [] if services.has_writer else [no_model(services.settings)]
         try:
             index = services.index()
             found = index.documents(self._caller(request))

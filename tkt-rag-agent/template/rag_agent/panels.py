@@ -9,10 +9,6 @@ from rag_agent.index import Document
 from rag_agent.ingestion import FileProgress, Ingestion
 from rag_agent.retrieval import Passage
 
-NO_MODEL = (
-    "No model endpoint is configured: questions are answered with passages only. Set LLM_BASE_URL "
-    "and LLM_MODEL (and LLM_API_KEY where the endpoint wants one)."
-)
 _STATES = {
     "waiting": "waiting",
     "reading": "being read",
@@ -28,15 +24,22 @@ def header(title: str) -> str:
 
 
 def status(notes: Sequence[str]) -> str:
-    return "".join(f"<p class='note' role='status'>{escape(note)}</p>" for note in notes)
+    if not notes:
+        return ""
+    return _panel("".join(f"<p class='note'>{escape(note)}</p>" for note in notes))
+
+
+def _panel(content: str) -> str:
+    """What changes while one looks at it; the page hides places that hold none."""
+    return f"<div class='panel' role='status'>{content}</div>"
 
 
 def searching() -> str:
-    return "<p class='quiet' role='status'>Looking through the documents…</p>"
+    return _panel("<p class='quiet'>Looking through the documents…</p>")
 
 
 def removed(name: str) -> str:
-    return f"<p class='quiet' role='status'>{escape(name)} was removed.</p>"
+    return _panel(f"<p class='quiet'>{escape(name)} was removed.</p>")
 
 
 def documents(found: Sequence[Document]) -> str:
@@ -58,7 +61,7 @@ def progress(job: Ingestion) -> str:
     percent = round(job.share * 100)
     rows = "".join(_file(file) for file in job.files)
     done = "" if job.is_over else f"<progress max='100' value='{percent}'>{percent} %</progress>"
-    return f"<div role='status'>{done}<ul class='files'>{rows}</ul></div>"
+    return _panel(f"{done}<ul class='files'>{rows}</ul>")
 
 
 def _file(file: FileProgress) -> str:
@@ -77,7 +80,7 @@ def passages(found: Sequence[Passage], cited: Sequence[Passage], notes: Sequence
     numbers = {passage.number for passage in cited}
     ordered = sorted(found, key=lambda passage: (passage.number not in numbers, passage.number))
     items = "".join(_passage(passage, passage.number in numbers) for passage in ordered)
-    return f"{status(notes)}<h2>Passages</h2>{items}"
+    return f"{status(notes)}<div class='panel'><h2>Passages</h2>{items}</div>"
 
 
 def _passage(passage: Passage, is_cited: bool) -> str:

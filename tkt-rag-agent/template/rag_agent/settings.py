@@ -94,7 +94,9 @@ class Settings(BaseSettings):
         description="Who may remove anything: `user:NAME`, `group:NAME`, with commas between.",
     )
 
-    langfuse_public_key: str = Field("", description="With the secret key: traces go to Langfuse.")
+    langfuse_public_key: str = Field(
+        "", description="With the secret key and the address: traces go to Langfuse."
+    )
     langfuse_secret_key: SecretStr = Field(SecretStr(""), description="Langfuse's secret key.")
     langfuse_base_url: str = Field("", description="Langfuse's address.")
 
@@ -126,8 +128,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def missing_for_model(self) -> tuple[str, ...]:
+        """The variables without which no model can be asked."""
+        given = {"LLM_BASE_URL": self.llm_base_url, "LLM_MODEL": self.llm_model}
+        return tuple(name for name, value in given.items() if not value)
+
+    @property
     def model_is_configured(self) -> bool:
-        return bool(self.llm_base_url and self.llm_model)
+        return not self.missing_for_model
 
     @property
     def identity_is_configured(self) -> bool:

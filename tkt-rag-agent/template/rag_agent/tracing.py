@@ -1,5 +1,6 @@
 """Traces of each answer, for Langfuse. Off without keys; never in the way of an answer."""
 
+import logging
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -7,6 +8,7 @@ from rag_agent.settings import Settings
 from rag_agent.writing import Usage
 
 StepKind = Literal["retriever", "generation"]
+_log = logging.getLogger(__name__)
 
 
 class Step(Protocol):
@@ -65,8 +67,14 @@ _UNTRACED_STEP = _UntracedStep()
 
 
 def tracer_of(settings: Settings) -> Tracer:
-    """Langfuse when both keys are set, otherwise nothing."""
+    """Langfuse when both keys and its address are set, otherwise nothing.
+
+    Without an address the SDK would send questions and passages to the vendor's own service.
+    """
     if not (settings.langfuse_public_key and settings.langfuse_secret_key.get_secret_value()):
+        return Untraced()
+    if not settings.langfuse_base_url:
+        _log.warning("Langfuse keys are set but LANGFUSE_BASE_URL is not: nothing is traced.")
         return Untraced()
     from rag_agent.langfuse_tracing import LangfuseTracer
 

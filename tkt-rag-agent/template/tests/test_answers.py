@@ -39,6 +39,14 @@ def test_without_a_model_the_passages_are_shown_and_the_variables_named(start: S
     assert client.get("/ready").json()["notes"] == ["No model endpoint is configured."]
 
 
+def test_only_the_variables_that_are_missing_are_named(start: Start) -> None:
+    client = start(llm_base_url="http://gateway:4000")
+    add(client, ("handbook.md", HANDBOOK))
+    message = ask(client, HOLIDAY)["message"]
+    assert "Set LLM_MODEL (" in message
+    assert "LLM_BASE_URL" not in message
+
+
 def test_nothing_relevant_is_said_so_and_the_model_is_not_asked(start: Start) -> None:
     writer = ScriptedWriter()
     client = start(writer=writer)

@@ -128,3 +128,12 @@ def test_without_keys_nothing_is_traced_and_nothing_said(
     add(client, ("handbook.md", HANDBOOK))
     ask(client, HOLIDAY)
     assert "langfuse" not in caplog.text.lower()
+
+
+def test_keys_without_an_address_send_nothing_anywhere(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = start("Thirty [1].", langfuse_public_key="pk", langfuse_secret_key="sk")
+    add(client, ("handbook.md", HANDBOOK))
+    assert ask(client, HOLIDAY)["status"] == "answered"
+    assert "LANGFUSE_BASE_URL is not" in caplog.text

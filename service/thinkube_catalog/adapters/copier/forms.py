@@ -28,6 +28,7 @@ class _Worker:
     child: Child
     lock: threading.RLock = field(default_factory=threading.RLock)
     asked: float = field(default_factory=time.monotonic)
+    served: bool = False
     gone: bool = False
 
 
@@ -60,8 +61,11 @@ class FormWorkers:
                 return {"faults": [{"message": f"its questions: {error}"}]}
             if reply is None:
                 self._drop(key, worker)
+                if worker.served:  # it was well before: another will be, if the template is
+                    raise ServerLostError
                 reason = worker.child.end().reason
                 return {"faults": [{"message": f"its questions: {reason}"}]}
+            worker.served = True
             return reply
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from thinkube_catalog.adapters.copier import containment, frames
 from thinkube_catalog.adapters.copier.faults import Fault, InvalidAnswersError, fault_of
 from thinkube_catalog.adapters.copier.project import NOWHERE, Project
+from thinkube_catalog.adapters.copier.seal import seal
 
 _LARGEST_REQUEST = 4 << 20
 
@@ -46,6 +47,7 @@ def _contain(request: Mapping[str, Any]) -> None:
     # Deep recursion has to end in a RecursionError long before the C stack does.
     sys.setrecursionlimit(800)
     containment.limit_resources(request["seconds"], request["memory"], request["file_size"])
+    seal()
     readable = [Path(request["template"]), NOWHERE]
     writable = [Path(request["destination"])] if request["do"] == "render" else []
     containment.confine(readable, writable)

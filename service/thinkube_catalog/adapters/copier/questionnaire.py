@@ -149,6 +149,8 @@ class _Asking:
             value, error = self._parse(question, type_name, answers.init[name])
         elif question.get_ask() or self.details[name].get("default", MISSING) is not MISSING:
             value, error = self._fall_back(question, type_name)
+            if self.reply.problems and _is_computed(question.default):
+                error = ""  # it may be wrong only because of what is reported already
         else:
             return
         if error:
@@ -258,6 +260,10 @@ def _default(question: Question) -> Any:  # noqa: ANN401 - a default is anything
     except UnsetError:
         return MISSING
     return MISSING if rendered is MISSING else question.parse_answer(rendered)
+
+
+def _is_computed(default: object) -> bool:
+    return isinstance(default, str) and "{" in default
 
 
 def _is_blank(raw: object, question: Question, type_name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 import psutil
 
 from thinkube_catalog.adapters.copier import trees
-from thinkube_catalog.adapters.copier.cache import TreeCache
+from thinkube_catalog.adapters.copier.cache import BoundedCache, form_size, key_of, tree_size
 from thinkube_catalog.adapters.copier.forms import FormWorkers
 from thinkube_catalog.adapters.copier.frames import BrokenFrameError
 from thinkube_catalog.adapters.copier.limits import Limits
@@ -53,7 +53,8 @@ class CopierRenderer:
         self._limits = limits or Limits()
         self._server = RenderServer()
         self._forms = FormWorkers(self._server, self._limits)
-        self._cache = TreeCache(cache_bytes)
+        self._trees: BoundedCache[FileTree] = BoundedCache(cache_bytes)
+        self._known_forms: BoundedCache[Form] = BoundedCache(cache_bytes // 8)
         self._slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._checked: set[tuple[str, str]] = set()
 
@@ -78,6 +79,15 @@ class CopierRenderer:
     def evaluate(self, release: Release, raw: Mapping[str, object]) -> Form:
         """See `Renderer.evaluate`."""
         self._check_answers(raw)
+        key = key_of(release, raw)
+        known = self._known_forms.get(key)
+        if known is not None:
+            return known
+        form = self._evaluate(release, raw)
+        self._known_forms.put(key, form, form_size(form))
+        return form
+
+    def _evaluate(self, release: Release, raw: Mapping[str, object]) -> Form:
         folder = self._template(release)
         request = self._request(release, folder, raw, NO_VARIABLES)
         request |= {"do": "evaluate", "seconds": self._limits.form_seconds}
@@ -93,12 +103,12 @@ class CopierRenderer:
     ) -> FileTree:
         """See `Renderer.render`."""
         self._check_answers(answers)
-        key = TreeCache.key(release, answers, variables)
-        known = self._cache.get(key)
+        key = key_of(release, answers, variables)
+        known = self._trees.get(key)
         if known is not None:
             return known
         tree = _twice(lambda: self._render(release, answers, variables))
-        self._cache.put(key, tree)
+        self._trees.put(key, tree, tree_size(tree))
         return tree
 
     def _render(

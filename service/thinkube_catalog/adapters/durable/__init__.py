@@ -63,7 +63,7 @@ class DurableRuns:
     def start(self, run: Run) -> None:
         """Carry out a run; before `launch`, leave it to the launch, which finds it."""
         if self._lane is not None:
-            self._lane.enqueue(run, _workflow_id(run, 0))
+            self._lane.begin(run, _workflow_id(run, 0))
 
     def launch(self, carrying: Carrying) -> None:
         """Carry on every unfinished run, and from now on every started one.
@@ -100,7 +100,7 @@ class DurableRuns:
         for number in range(MOST_RESTARTS + 1):
             workflow_id = _workflow_id(run, number)
             if not lane.ended(workflow_id):
-                lane.enqueue(run, workflow_id)
+                lane.begin(run, workflow_id)
                 return True
         return False
 

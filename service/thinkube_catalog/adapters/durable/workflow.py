@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
 
 from dbos import (
     DBOS,
     DBOSConfig,
     DBOSPortableJSONSerializer,
-    SetEnqueueOptions,
     SetWorkflowID,
     WorkflowStatus,
 )
@@ -25,8 +25,9 @@ from thinkube_catalog.domain.errors import UnavailableError
 VERSION = "1"
 """Stands for DBOS's hash of the code, under which any change would strand what runs."""
 
-QUEUE = "runs"
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 16
+"""How many runs do something at the same time; those that wait do not count."""
+
 POLLING_SECONDS = 0.2
 KEPT_DAYS = 30
 MOST_RECOVERIES = 50
@@ -36,6 +37,7 @@ _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _PRUNED_AT_ONCE = 500
 
 _log = logging.getLogger(__name__)
+_busy = BoundedSemaphore(MOST_AT_ONCE)
 _proceeding: list[Callable[[str, int], float | None]] = []  # of the one lane that is open
 
 
@@ -52,7 +54,8 @@ class StoppedError(Exception):
 )
 def _proceed(run_id: str, attempt: int) -> float | None:
     try:
-        return _proceeding[-1](run_id, attempt)
+        with _busy:
+            return _proceeding[-1](run_id, attempt)
     except UnavailableError as error:
         _log.warning("run %s waits: %s", run_id, error)
         raise StoppedError from None
@@ -69,7 +72,11 @@ def _carry_out(run_id: str, attempt: int) -> None:
 
 
 class Lane:
-    """DBOS, launched: runs of one deployment one after the other, of several at the same time."""
+    """DBOS, launched. That a deployment has one run at a time is the records' promise.
+
+    Runs are started without a queue: one would cost up to its polling interval for each run, and
+    its limits count runs that only wait.
+    """
 
     def __init__(
         self, database_url: str, executor: str, proceed: Callable[[str, int], float | None]
@@ -81,22 +88,17 @@ class Lane:
         try:
             DBOS(config=_config(database_url, executor))
             DBOS.launch()
-            DBOS.register_queue(
-                QUEUE,
-                worker_concurrency=MOST_AT_ONCE,
-                partition_concurrency=1,
-                polling_interval_sec=POLLING_SECONDS,
-            )
             _adopt(executor)
             _prune()
         except BaseException:
             self.close(0)
             raise
 
-    def enqueue(self, run: Run, workflow_id: str) -> None:
+    def begin(self, run: Run, workflow_id: str) -> None:
         """Carry out an attempt under this id; does nothing if that id is known."""
-        with SetWorkflowID(workflow_id), SetEnqueueOptions(queue_partition_key=run.deployment):
-            DBOS.enqueue_workflow(QUEUE, _carry_out, run.id, run.attempt)
+        if DBOS.get_workflow_status(workflow_id) is None:
+            with SetWorkflowID(workflow_id):
+                DBOS.start_workflow(_carry_out, run.id, run.attempt)
 
     def ended(self, workflow_id: str) -> bool:
         """Say whether a workflow has come to an end, good or bad; one that is unknown has not."""
@@ -137,7 +139,7 @@ def _adopt(executor: str) -> None:
         if found.app_version != VERSION:
             DBOS.cancel_workflow(found.workflow_id)  # its run is begun with a new one
         elif found.status == "PENDING":
-            DBOS.resume_workflow(found.workflow_id, queue_name=QUEUE)
+            DBOS.resume_workflow(found.workflow_id)
 
 
 def _active() -> Iterable[WorkflowStatus]:

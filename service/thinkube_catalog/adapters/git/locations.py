@@ -146,7 +146,7 @@ def _check_parts(parts: SplitResult) -> None:
     path = unquote(parts.path)
     if not _PATH.fullmatch(parts.path) or "\\" in path or _CONTROL.search(path):
         raise LocationRefusedError("its path has characters that no repository needs")
-    segments = path.strip("/").split("/")
+    segments = path.removeprefix("/").removesuffix("/").split("/")
     if any(part in {"", ".", ".."} or part.startswith("-") for part in segments):
         raise LocationRefusedError("its path has empty, dotted or option-like parts")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,6 +33,35 @@ def write_tree(repository: pygit2.Repository, files: FileTree) -> pygit2.Oid:
         blob = repository.create_blob(file.content)
         index.add(pygit2.IndexEntry(path, blob, _MODES[file.git_mode]))
     return index.write_tree(repository)
+
+
+def tree_id(files: FileTree) -> pygit2.Oid:
+    """Compute the id that `write_tree` gives, without touching a repository.
+
+    Format: `git hash-object` of a tree, entries by name, folders as if ending in a slash.
+    """
+    return _tree_id([(path.encode(), file) for path, file in files.items()])
+
+
+def _tree_id(files: list[tuple[bytes, File]]) -> pygit2.Oid:
+    entries: dict[bytes, tuple[bytes, bytes]] = {}
+    folders: dict[bytes, list[tuple[bytes, File]]] = {}
+    for path, file in files:
+        name, slash, rest = path.partition(b"/")
+        if slash:
+            folders.setdefault(name, []).append((rest, file))
+        else:
+            blob = _object_id(b"blob", file.content)
+            entries[name] = (b"%s %s\0" % (file.git_mode.encode(), name), blob)
+    for name, inside in folders.items():
+        entries[name + b"/"] = (b"40000 %s\0" % name, _tree_id(inside).raw)
+    body = b"".join(head + raw for _, (head, raw) in sorted(entries.items()))
+    return pygit2.Oid(raw=_object_id(b"tree", body))
+
+
+def _object_id(kind: bytes, content: bytes) -> bytes:
+    head = b"%s %d\0" % (kind, len(content))
+    return hashlib.sha1(head + content, usedforsecurity=False).digest()
 
 
 def read_tree(tree: pygit2.Tree) -> FileTree:

@@ -31,6 +31,8 @@ from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Forge
 from thinkube_catalog.domain.gitops import Cause, CauseKind
 
+HURRY_SECONDS = 15.0
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -61,9 +63,12 @@ class ManagedApplication:
         self.branch_fault: Cause | None = None
         self.keeping_fault: Cause | None = None
         self.doing = ""
+        self.addressed = False
         self.conditions: dict[str, Condition] = {}
         self.rolling_conditions: dict[str, Condition] = {}
         self._looked_at = 0.0
+        self._checked = ""
+        self._hurry_until = 0.0
 
     # What others ask
 
@@ -82,6 +87,15 @@ class ManagedApplication:
     @property
     def up_to_date(self) -> bool:
         return self.progress.serving_revision == self.wanted_revision and not self.progress.phase
+
+    @property
+    def rolling_out(self) -> bool:
+        return bool(self.progress.wanted) and not (self.progress.failed or self.up_to_date)
+
+    @property
+    def in_a_hurry(self) -> bool:
+        """Say whether somebody may be waiting for the next step."""
+        return self.rolling_out and time.monotonic() < self._hurry_until
 
     @property
     def gone(self) -> bool:
@@ -136,6 +150,7 @@ class ManagedApplication:
     def _forgive(self) -> None:
         if self.progress.wanted != self.progress.serving:
             self.versions.drop(self.progress.wanted)
+        self._hurry()
         kept = {k: n for k, n in self.progress.crew.items() if not self.staff.has_failed(n)}
         self._save(failed=False, causes=(), crew=kept)
 
@@ -156,6 +171,7 @@ class ManagedApplication:
             for number in list(self.staff.instances):
                 self.staff.stop(number)
             return
+        self.addressed = applied.live
         self._follow_branch()
         self._roll_out(applied)
         self._keep_serving()
@@ -180,15 +196,20 @@ class ManagedApplication:
             self.versions.drop(self.progress.wanted)
         self.secrets_digest = self.around.house.vault.digest(self.declared.application)
         self.switching = False
+        self._hurry()
         self._save(wanted=commit, failed=False, causes=(), **_NOTHING_ROLLING)
+
+    def _hurry(self) -> None:
+        self._checked = ""
+        self._hurry_until = time.monotonic() + HURRY_SECONDS
 
     # Rolling out
 
     def _roll_out(self, applied: Applied) -> None:
         self.doing = ""
-        if not self.progress.wanted or self.progress.failed or self.up_to_date:
+        if not self.rolling_out:
             return
-        if missing := self.around.house.vault.missing(self.declared.application):
+        if missing := self._missing_secrets():
             self._give_up(missing)
             return
         made = self.versions.make(self.progress.wanted, self.url)
@@ -198,6 +219,14 @@ class ManagedApplication:
             self._give_up(made.causes)
         else:
             self.doing = self.versions.doing(self.progress.wanted)
+
+    def _missing_secrets(self) -> tuple[Cause, ...]:
+        """Look for what is missing once per attempt: reading secrets is not cheap."""
+        if self._checked == self.wanted_revision:
+            return ()
+        missing = self.around.house.vault.missing(self.declared.application)
+        self._checked = "" if missing else self.wanted_revision
+        return missing
 
     def _bring_up(self, version: Version, applied: Applied) -> None:
         if not self._begun(version):
@@ -233,9 +262,8 @@ class ManagedApplication:
         """Stop the version before, which holds the folders; say whether it has stopped."""
         if self.progress.crew:
             self._save(crew={}, rolling=self._jobs_done())
-        others = [
-            each for each in self.staff.instances if each not in self.progress.rolling.values()
-        ]
+        kept = {*self.progress.rolling.values(), *self.progress.scheduled.values()}
+        others = [each for each in self.staff.instances if each not in kept]
         for number in self.staff.alive(others):
             self.staff.stop(number)
         return not self.staff.alive(others)
@@ -271,7 +299,8 @@ class ManagedApplication:
         if fatal := [each for each in looked.values() if each.fatal]:
             self._condemn(fatal)
         elif waiting := [each for each in looked.values() if not self._good_enough(version, each)]:
-            self.doing = "; ".join(each.message for each in waiting)
+            self.doing = _TRIAL.get(self.progress.phase, "")
+            self.doing += "; ".join(each.message for each in waiting)
         elif self.progress.phase is Phase.REHEARSAL:
             self._save(phase=Phase.TAKEOVER, rolling={})
         elif self._switched(version, applied):
@@ -380,8 +409,8 @@ class ManagedApplication:
 
     def _storage_in_use(self) -> bool:
         """Say whether a version that was given up still holds the application's folders."""
-        alive = self.staff.alive(self.staff.instances)
-        return any(not self.staff[each].record.rehearsal for each in alive)
+        alive = (self.staff[each].record for each in self.staff.alive(self.staff.instances))
+        return any(not each.rehearsal and each.kind == Kind.SERVICE.value for each in alive)
 
     def _look(
         self, version: Version, numbers: Mapping[str, int], *, serving: bool
@@ -440,4 +469,5 @@ class ManagedApplication:
         save_progress(self.folder, self.progress)
 
 
+_TRIAL = {Phase.REHEARSAL: "trial on storage of its own: "}
 _NOTHING_ROLLING: dict[str, object] = {"rolling": {}, "rolling_revision": "", "phase": Phase.NONE}

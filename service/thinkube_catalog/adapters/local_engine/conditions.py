@@ -24,8 +24,9 @@ class Timings:
     """Every wait of the engine, in seconds."""
 
     tick: float = 0.05
-    branch: float = 0.25
-    probe_first: float = 0.1
+    busy_tick: float = 0.01  # while something is being rolled out
+    branch: float = 0.15
+    probe_first: float = 0.05
     probe_later: float = 1.0
     probe_timeout: float = 5.0
     liveness: float = 5.0
@@ -173,6 +174,8 @@ class Observer:
         late = elapsed > budget
         kind = CauseKind.FAILED_PROBE if late or watch.ready else CauseKind.STILL_STARTING
         message = f"{process.name} is not ready after {elapsed:.0f} s: {reply.message}"
+        if kind is CauseKind.STILL_STARTING:
+            message = f"{process.name} is starting: {reply.message}"
         mend = f"it has to listen on $PORT and answer on {process.ready or 'it'}"
         cause = Cause(kind, message, mend, process.name, last_lines(instance.folder, LINES_SHOWN))
         health = Health.DEGRADED if late or watch.ready else Health.PROGRESSING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import threading
@@ -47,6 +48,8 @@ from thinkube_catalog.domain.gitops import (
 from thinkube_catalog.domain.secrets import Secrets
 
 WORKERS = 2
+SETTLED_SECONDS = 600.0
+"""After so long every application has asked for its environments once more."""
 UNUSED_ENVIRONMENT_SECONDS = 14 * 24 * 3600.0
 
 log = logging.getLogger(__name__)
@@ -109,7 +112,7 @@ class LocalEngine:
         self._routing.open()
         self._around = self._surroundings()
         self._load()
-        self._workers.submit(self._around.factory.environments.prune, UNUSED_ENVIRONMENT_SECONDS)
+        self._prune_at = time.monotonic() + SETTLED_SECONDS
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self._thread.start()
 
@@ -124,7 +127,7 @@ class LocalEngine:
             application.versions.drop_all()
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._probes.close()
-        if not leave_running:
+        if not (leave_running and self._applications):  # a router alone is of no use
             self._stop_processes(time.monotonic() + patience_seconds)
         if self._root_lock is not None:
             os.close(self._root_lock)
@@ -197,11 +200,20 @@ class LocalEngine:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             with self._changed:
-                self._step()
+                self._guarded("the router's table", self._step)
                 self._changed.notify_all()
-            self._stopping.wait(self._options.timings.tick)
+            timings = self._options.timings
+            self._stopping.wait(timings.busy_tick if self._busy() else timings.tick)
+
+    def _busy(self) -> bool:
+        return any(each.in_a_hurry for each in self._applications.values())
 
     def _step(self) -> None:
+        if time.monotonic() > self._prune_at:
+            self._prune_at = math.inf
+            self._workers.submit(
+                self._around.factory.environments.prune, UNUSED_ENVIRONMENT_SECONDS
+            )
         self._guarded("router", self._routing.keep)
         applied = self._routing.applied()
         for name in list(self._applications):

@@ -58,9 +58,14 @@ class Environments:
     patience_seconds: float = PATIENCE_SECONDS
 
     def ensure(
-        self, requirements: Path, progress: Progress, abandoned: threading.Event | None = None
+        self,
+        requirements: Path | None,
+        progress: Progress,
+        abandoned: threading.Event | None = None,
     ) -> Path:
         """Return the environment with what that file requires, made first if need be.
+
+        Without a file it is a bare Python, so that `python` means the same to every command.
 
         `progress` is told what goes on. Raises EnvironmentFailedError with a cause to show,
         EnvironmentAbandonedError when `abandoned` is set meanwhile.
@@ -69,7 +74,7 @@ class Environments:
         try:
             folder = self.root / _digest(requirements)
         except OSError as error:
-            raise EnvironmentFailedError(_unreadable(requirements, error)) from error
+            raise EnvironmentFailedError(_unreadable(error)) from error
         if not (folder / COMPLETE).exists():
             self.root.mkdir(parents=True, exist_ok=True)
             with _locked(folder, progress, abandoned) as lock:
@@ -83,15 +88,20 @@ class Environments:
         pruned = []
         for folder in self.root.glob("*/"):
             marker = folder / COMPLETE
+            lock = take_lock(folder.with_name(f"{folder.name}.lock"))
+            if lock is None:
+                continue  # it is being made
             if marker.exists() and time.time() - marker.stat().st_mtime > unused_seconds:
+                marker.unlink()  # first, so that what is half deleted counts for nothing
                 delete_tree(folder)
                 pruned.append(folder.name)
+            os.close(lock)
         return pruned
 
     def _make(
         self,
         folder: Path,
-        requirements: Path,
+        requirements: Path | None,
         lock: int,
         progress: Progress,
         abandoned: threading.Event,
@@ -103,18 +113,10 @@ class Environments:
         work.run(
             ["venv", "--no-config", "--no-python-downloads", "-q", "--python", base, str(folder)]
         )
-        work.run(
-            [
-                "pip",
-                "install",
-                "--no-config",
-                "--python",
-                str(folder / "bin/python"),
-                "-r",
-                requirements.name,
-            ],
-            requirements.parent,
-        )
+        if requirements is not None:
+            python = str(folder / "bin/python")
+            command = ["pip", "install", "--no-config", "--python", python, "-r", requirements.name]
+            work.run(command, requirements.parent)
         write_json(folder / COMPLETE, {"python": platform.python_version()})
 
 
@@ -198,14 +200,14 @@ def _locked(folder: Path, progress: Progress, abandoned: threading.Event) -> Ite
         os.close(lock)
 
 
-def _digest(requirements: Path) -> str:
+def _digest(requirements: Path | None) -> str:
     digest = hashlib.sha256(f"{sys.version} {platform.machine()} ".encode())
-    for path in _included(requirements, set()):
+    for path in _included(requirements, set()) if requirements else ():
         content = path.read_bytes()
         digest.update(f"{len(content)} ".encode() + content)
         if re.search(rb"^\s*(-e\b|--editable|\.|file:)", content, re.MULTILINE):
             # Parts of the project itself: another commit may hold other files there.
-            digest.update(bytes(requirements.parent))
+            digest.update(bytes(path.parent))
     return digest.hexdigest()[:32]
 
 
@@ -223,10 +225,10 @@ def _included(path: Path, seen: set[Path]) -> Iterator[Path]:
                     yield from _included(path.parent / named[0], seen)
 
 
-def _unreadable(requirements: Path, error: OSError) -> Cause:
+def _unreadable(error: OSError) -> Cause:
     return Cause(
         CauseKind.ENVIRONMENT_FAILED,
-        f"{requirements.name} cannot be read: {error.strerror}",
+        f"{Path(str(error.filename)).name} cannot be read: {error.strerror}",
         mend="commit the file that dev.requirements names",
     )
 

@@ -25,7 +25,6 @@ from thinkube_catalog.adapters.local_engine.files import (
     delete_tree,
     is_locked,
     read_json,
-    take_lock,
     write_json,
 )
 
@@ -215,10 +214,6 @@ class Instance:
 
     def delete(self) -> None:
         delete_tree(self.folder)
-
-    def claim(self) -> int | None:
-        """Take the lock that a supervisor would hold; None while one runs."""
-        return take_lock(self.folder / "lock")
 
 
 def _launch(command: Sequence[str], text: str) -> int:

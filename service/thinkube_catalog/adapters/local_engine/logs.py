@@ -14,7 +14,7 @@ from pathlib import Path
 
 from thinkube_catalog.domain.gitops import LogLine
 
-_CURSOR = re.compile(r"\d+\.\d+\.\d+(_\d+\.\d+\.\d+)*")
+_CURSOR = re.compile(r"{0}(_{0})*".format(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,15}"))
 _BLOCK = 64 * 1024
 
 

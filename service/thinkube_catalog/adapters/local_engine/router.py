@@ -19,7 +19,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, 
 
 from thinkube_catalog.adapters.local_engine.proxy import Application, Proxy
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.025
 PLENTY_OF_HEADERS = 64 * 1024
 
 

@@ -31,9 +31,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Applied:
-    """What the router says it does: `faults` by port, requests on ports that were left."""
+    """What the router says it does: `faults` by port, requests on ports that were left.
+
+    `live` says that the process that runs now has said so, and not one before it.
+    """
 
     version: int = 0
+    live: bool = False
     faults: Mapping[int, str] = field(default_factory=dict)
     leaving: Mapping[int, int] = field(default_factory=dict)
 
@@ -94,6 +98,7 @@ class Routing:
             found = {}
         return Applied(
             found.get("version", 0),
+            self._current is not None and found.get("pid") == self._current.state().pid,
             {int(port): text for port, text in found.get("faults", {}).items()},
             {int(port): count for port, count in found.get("leaving", {}).items()},
         )

@@ -49,6 +49,8 @@ def _health_of_crew(application: ManagedApplication) -> tuple[Health, str]:
     conditions = tuple(application.conditions.values())
     if len(conditions) < len(application.progress.crew):
         return Health.PROGRESSING, application.doing or "starting again"
+    if application.declared.port and not application.addressed:
+        return Health.PROGRESSING, "its address is about to be served again"
     worst = max((each.health for each in conditions), key=_BADNESS.index, default=Health.HEALTHY)
     messages = [each.message for each in conditions if each.health is worst]
     return worst, "healthy" if worst is Health.HEALTHY else "; ".join(messages)

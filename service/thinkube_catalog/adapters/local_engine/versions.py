@@ -90,11 +90,12 @@ class Workshop:
         project = read_project(files, self.factory.conventions, url)
         pythons = {}
         for process in project.processes:
-            if process.requirements:
-                path = folder / "files" / process.build / process.requirements
-                pythons[process.name] = self.factory.environments.ensure(
-                    path, attempt.say, attempt.abandoned
-                )
+            build = folder / "files" / process.build
+            pythons[process.name] = self.factory.environments.ensure(
+                build / process.requirements if process.requirements else None,
+                attempt.say,
+                attempt.abandoned,
+            )
         return Version(commit, folder / "files", project, pythons)
 
 

@@ -82,7 +82,7 @@ class MemoryEngine:
         with self._lock:
             lines = self._known(name).lines
             chosen = [line for line in lines if container in {"", line.container}]
-            if after:
+            if after.isdecimal():  # what is no cursor counts as none
                 return [line for line in chosen if int(line.cursor) > int(after)][:limit]
             return chosen[-limit:] if limit > 0 else []
 

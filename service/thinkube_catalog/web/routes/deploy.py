@@ -11,7 +11,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from thinkube_catalog.domain.catalog import CatalogEntry
-from thinkube_catalog.domain.deployments import Deployment, DeploymentNotFoundError, Run
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    DeploymentNotFoundError,
+    KeyReusedError,
+    Run,
+)
 from thinkube_catalog.domain.errors import (
     CatalogError,
     ConflictError,
@@ -95,7 +100,7 @@ def _request(site: Site, entry: CatalogEntry, draft: Draft) -> Run:
     )
     try:
         return deploy.request(site.platform, asked)
-    except deploy.KeyReusedError:
+    except KeyReusedError:
         # Sent, gone back, changed, sent again: a new request, which says itself what is wrong.
         return deploy.request(site.platform, replace(asked, key=uuid4().hex))
 

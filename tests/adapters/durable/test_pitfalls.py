@@ -1,0 +1,141 @@
+"""What DBOS does by default and must not do here: each trap is a test."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.databases import postgresql_folder, postgresql_url
+from thinkube_catalog import adapters
+from thinkube_catalog.adapters.durable import (
+    Carrying,
+    DurableRuns,
+    SqliteTooOldError,
+    check_sqlite,
+)
+from thinkube_catalog.domain.deployments import Run, RunKind
+
+__all__ = ["postgresql_folder", "postgresql_url"]
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'runs.db'}"
+    found: str = request.getfixturevalue("postgresql_url")
+    return found
+
+
+@pytest.fixture
+def noted(tmp_path: Path) -> Path:
+    return tmp_path / "turns"
+
+
+def carry(
+    url: str, noted: Path, die_in: int = 0, version: str = "1", executor: str = "service"
+) -> int:
+    """Be a service until the run has ended or the service is killed; return how it ended."""
+    program = [sys.executable, "-m", "tests.adapters.durable.carrier", url, str(noted), "run"]
+    arguments = [*program, str(die_in), version, executor]
+    return subprocess.run(arguments, cwd=ROOT, timeout=60, check=False).returncode
+
+
+@pytest.mark.slow
+def test_what_was_cut_off_is_repeated_and_nothing_else(url: str, noted: Path) -> None:
+    for turn in (1, 3, 5):
+        assert carry(url, noted, die_in=turn) == -signal.SIGKILL
+        noted.write_text("".join(noted.read_text().splitlines(keepends=True)[:-1]))
+    assert carry(url, noted) == 0
+    assert noted.read_text().split() == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.slow
+def test_a_run_left_by_another_version_is_carried_on(url: str, noted: Path) -> None:
+    assert carry(url, noted, die_in=2, version="0") == -signal.SIGKILL
+    assert carry(url, noted) == 0
+    assert noted.read_text().split() == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.slow
+def test_a_run_left_by_another_executor_name_is_carried_on(url: str, noted: Path) -> None:
+    assert carry(url, noted, die_in=2, executor="before") == -signal.SIGKILL
+    assert carry(url, noted) == 0
+    assert noted.read_text().split() == ["1", "2", "3", "4", "5"]
+
+
+def a_run() -> Run:
+    return Run("run", "id", "chat", RunKind.DEPLOY, datetime.now(UTC))
+
+
+def idle(_run_id: str, _attempt: int) -> float | None:
+    return None
+
+
+def test_a_second_one_in_a_process_is_refused_aloud(tmp_path: Path) -> None:
+    first = DurableRuns(f"sqlite:///{tmp_path / 'one.db'}")
+    first.launch(Carrying(idle, list, lambda _run, _reason: None))
+    try:
+        second = DurableRuns(f"sqlite:///{tmp_path / 'two.db'}")
+        with pytest.raises(RuntimeError, match="carries runs already"):
+            second.launch(Carrying(idle, list, lambda _run, _reason: None))
+    finally:
+        first.close()
+
+
+def test_what_an_exception_says_is_not_stored(tmp_path: Path) -> None:
+    turns: list[str] = []
+
+    def bug(run_id: str, _attempt: int) -> float | None:
+        turns.append(run_id)
+        raise RuntimeError("canary")
+
+    runs = DurableRuns(f"sqlite:///{tmp_path / 'runs.db'}")
+    runs.launch(Carrying(bug, list, lambda _run, _reason: None))
+    runs.start(a_run())
+    deadline = time.monotonic() + 20
+    while not turns and time.monotonic() < deadline:
+        time.sleep(0.02)
+    runs.close(5)
+    assert turns == ["run"]
+    assert all(b"canary" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("python", "sqlite", "good"),
+    [
+        ((3, 11), (3, 40, 1), True),
+        ((3, 12), (3, 40, 1), False),
+        ((3, 12), (3, 42, 0), True),
+        ((3, 13), (3, 46, 1), True),
+    ],
+)
+def test_a_python_whose_sqlite_is_too_old_is_refused_at_the_start(
+    python: tuple[int, ...], sqlite: tuple[int, ...], good: bool
+) -> None:
+    if good:
+        check_sqlite(python, sqlite)
+        return
+    with pytest.raises(SqliteTooOldError, match=re.escape("needs SQLite 3.42 or newer")):
+        check_sqlite(python, sqlite)
+
+
+def test_only_one_module_imports_dbos_and_hardly_anybody_pays_for_it() -> None:
+    folder = Path(str(adapters.__file__)).parents[1]
+    importing = re.compile(r"^\s*(from|import) dbos\b", re.MULTILINE)
+    found = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if importing.search(path.read_text())
+    ]
+    assert found == ["adapters/durable/workflow.py"]
+    asked = "import sys, thinkube_catalog.adapters.durable; sys.exit('dbos' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=60).returncode == 0
