@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from markupsafe import Markup
 
 from thinkube_catalog.domain.catalog import CatalogEntry, Release
-from thinkube_catalog.domain.deployments import Deployment, DeploymentSummary
+from thinkube_catalog.domain.deployments import Deployment, DeploymentSummary, Event, Run, RunState
 from thinkube_catalog.domain.errors import Problem
+from thinkube_catalog.domain.gitops import ApplicationStatus, LogLine
 from thinkube_catalog.domain.questions import Question
 from thinkube_catalog.operations.browse import Page as FoundTemplates
 from thinkube_catalog.operations.browse import TemplateDetails, TemplateSummary
+from thinkube_catalog.operations.changes import Removal, Revision
 from thinkube_catalog.operations.inspection import Inspection
+from thinkube_catalog.web.drawing import Drawing
 from thinkube_catalog.web.questionnaire import QuestionField
-from thinkube_catalog.web.trees import Folder, KubernetesObject
+from thinkube_catalog.web.trees import FileChange, Folder, KubernetesObject
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,150 @@ class DeployPage(Page):
 
 
 @dataclass(frozen=True)
+class StepLine:
+    """One step of a run. `state` is waiting, active, done, failed or cancelled."""
+
+    name: str
+    title: str
+    state: str
+    message: str
+    seconds: float | None
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class DeploymentPage(Page):
+    html: ClassVar[str] = "deployment.html"
+    section: ClassVar[str] = "deployments"
+    script: ClassVar[str] = "deployment"
+
+    deployment: Deployment
+    application: ApplicationStatus | None
+    unavailable: str
+    run: Run | None
+    steps: tuple[StepLine, ...]
+    problems: tuple[Problem, ...]
+    cause_lines: tuple[str, ...]
+    events: tuple[Event, ...]
+    cursor: int
+    logs: tuple[LogLine, ...]
+    log_cursor: str
+    revisions: tuple[Revision, ...]
+    newest: str
+    key: str
+
+    @property
+    def busy(self) -> bool:
+        return self.run is not None and not self.run.state.ended
+
+    @property
+    def retryable(self) -> bool:
+        ends = {RunState.FAILED, RunState.CANCELLED}
+        return self.run is not None and self.run.state in ends
+
+
+@dataclass(frozen=True)
+class RemovedPage(Page):
+    html: ClassVar[str] = "removed.html"
+    section: ClassVar[str] = "deployments"
+
+    name: str
+    run: Run
+    steps: tuple[StepLine, ...]
+    left: tuple[str, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class RevisionPage(Page):
+    """What a commit changed; or, with `rolling_back`, what going back to it would change."""
+
+    html: ClassVar[str] = "revision.html"
+    section: ClassVar[str] = "deployments"
+
+    deployment: Deployment
+    revision: Revision
+    before: str
+    rolling_back: bool
+    changes: tuple[FileChange, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class RemovalPage(Page):
+    html: ClassVar[str] = "removal.html"
+    section: ClassVar[str] = "deployments"
+
+    deployment: Deployment
+    plan: tuple[Removal, ...]
+    repository: bool
+    volumes: bool
+    key: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One value that the list of deployments can be narrowed by."""
+
+    value: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True)
+class DeploymentLine:
+    """One deployment in the list; `newest` is the version that it could have, if another."""
+
+    deployment: DeploymentSummary
+    newest: str
+
+
+@dataclass(frozen=True)
+class DeploymentsPage(Page):
+    html: ClassVar[str] = "deployments.html"
+    section: ClassVar[str] = "deployments"
+    script: ClassVar[str] = "deployments"
+
+    lines: tuple[DeploymentLine, ...]
+    total: int
+    all: int
+    filters: Mapping[str, str]
+    options: Mapping[str, tuple[Option, ...]]
+    next: str
+    after: str
+
+
+@dataclass(frozen=True)
+class BulkPlan:
+    """What a bulk action means for one deployment; `refused` says why it means nothing."""
+
+    name: str
+    items: tuple[Removal, ...]
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class BulkPage(Page):
+    html: ClassVar[str] = "bulk.html"
+    section: ClassVar[str] = "deployments"
+
+    action: str
+    plans: tuple[BulkPlan, ...]
+    done: bool
+    key: str
+
+
+@dataclass(frozen=True)
+class MapPage(Page):
+    html: ClassVar[str] = "map.html"
+    section: ClassVar[str] = "map"
+    script: ClassVar[str] = "map"
+
+    drawing: Drawing
+    left_out: int
+
+
+@dataclass(frozen=True)
 class ErrorPage(Page):
     html: ClassVar[str] = "error.html"
 
@@ -169,6 +317,3 @@ class ErrorPage(Page):
     detail: str
     problems: tuple[Problem, ...]
     reference: str = ""
-
-
-Counts = Mapping[str, int]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.operations.composition import OBJECTS_FOLDER
 
 CONTEXT = 3
+LONGEST_HUNK = 400
+MOST_LINES = 3000
 LARGEST_SHOWN = 400_000
 _KIND = re.compile(r"^kind: (.+)$", re.MULTILINE)
 _BETWEEN = re.compile(r"^---$", re.MULTILINE)
@@ -56,13 +58,14 @@ class Line:
 
 @dataclass(frozen=True)
 class FileChange:
-    """What happened to one file. `hunks` is empty for what is no text."""
+    """What happened to one file. `hunks` is empty for what is no text; `cut` where it is long."""
 
     path: str
     change: str
     added: int
     removed: int
     hunks: tuple[tuple[Line, ...], ...]
+    cut: bool = False
 
 
 def folder_of(tree: FileTree, before: FileTree | None = None) -> Folder:
@@ -105,8 +108,25 @@ def text_of(file: File) -> str | None:
 def differences(before: FileTree, after: FileTree) -> tuple[FileChange, ...]:
     """Return what changed between two trees, by path."""
     paths = sorted({*before, *after})
-    changed = (path for path in paths if before.get(path) != after.get(path))
-    return tuple(_difference(path, before.get(path), after.get(path)) for path in changed)
+    changed = [path for path in paths if before.get(path) != after.get(path)]
+    found = []
+    room = MOST_LINES
+    for path in changed:
+        difference = _difference(path, before.get(path), after.get(path))
+        shown = _within(difference, room)
+        room -= sum(map(len, shown.hunks))
+        found.append(shown)
+    return tuple(found)
+
+
+def _within(change: FileChange, room: int) -> FileChange:
+    """Return a change with so many lines at most, so that a page of changes stays a page."""
+    kept: list[tuple[Line, ...]] = []
+    for hunk in change.hunks:
+        kept.append(hunk[: max(min(room, LONGEST_HUNK), 0)])
+        room -= len(kept[-1])
+    cut = sum(map(len, kept)) < sum(map(len, change.hunks))
+    return replace(change, hunks=tuple(kept), cut=cut)
 
 
 def _change(tree: FileTree, before: FileTree | None, path: str) -> str:

@@ -39,13 +39,15 @@ def deployment(name: str) -> str:
     return f"/deployments/{_part(name)}"
 
 
-def revision(name: str, commit: str) -> str:
-    """Return what a commit changed."""
-    return f"{deployment(name)}/history/{_part(commit)}"
+def revision(name: str, commit: str, *, back: bool = False) -> str:
+    """Return what a commit changed, or what rolling back to it would change."""
+    return _with(f"{deployment(name)}/history/{_part(commit)}", [("back", "true" if back else "")])
 
 
-def removal(name: str) -> str:
-    return f"{deployment(name)}/remove"
+def removal(name: str, *, repository: bool = False, volumes: bool = False) -> str:
+    chosen = {"repository": repository, "volumes": volumes}
+    pairs = [(key, "true" if value else "") for key, value in chosen.items()]
+    return _with(f"{deployment(name)}/remove", pairs)
 
 
 def rollback(name: str) -> str:

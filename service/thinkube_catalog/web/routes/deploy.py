@@ -42,6 +42,7 @@ from thinkube_catalog.web.trees import folder_of, objects_of, text_of
 
 FIRST_SHOWN = ("README.md", "main.py", "thinkube.yaml")
 STORED = "stored:"
+_ALSO = {"name": PROJECT_NAME}  # a deployment is named by the answer to that question
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _page(
     form = forms.evaluate_release(site.platform, details.release, draft.raw, entry.name)
     existing = _existing(site, draft.name)
     shown = question_fields(form, draft.raw, site.gpus, all_errors=draft.wanted)
-    said = {problem.field: problem for problem in problems}
+    said = {_ALSO.get(problem.field, problem.field): problem for problem in problems}
     shown = tuple(
         replace(each, error=each.error or said[each.name].message) if each.name in said else each
         for each in shown
@@ -144,7 +145,9 @@ def _page(
         questions=shown,
         kept=kept_answers(form, draft.raw),
         secrets=_secrets(site, details, draft, said),
-        problems=tuple(each for each in problems if each.field not in at_fields),
+        problems=tuple(
+            each for each in problems if _ALSO.get(each.field, each.field) not in at_fields
+        ),
         wrong=len(problems),
         name=draft.name,
         existing=existing,

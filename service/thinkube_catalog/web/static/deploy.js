@@ -22,6 +22,11 @@ export function start() {
   });
 }
 
+// Not `form.action`: the form has buttons of that name.
+function address() {
+  return form.getAttribute("action");
+}
+
 function changed(wait) {
   changes += 1;
   clearTimeout(timer);
@@ -41,7 +46,7 @@ async function check(file = "", data = body(file ? { file } : {})) {
   save();
   let fetched;
   try {
-    fetched = await load(form.action, { method: "POST", body: data });
+    fetched = await load(address(), { method: "POST", body: data });
   } catch {
     return; // The next change tries again; nothing that was typed is lost.
   }
@@ -55,7 +60,7 @@ async function send(button) {
   try {
     const data = new URLSearchParams(new FormData(form));
     data.append("action", "deploy");
-    const { response, page } = await load(form.action, { method: "POST", body: data });
+    const { response, page } = await load(address(), { method: "POST", body: data });
     if (response.redirected && response.ok) {
       forget();
       location.assign(response.url);

@@ -25,7 +25,7 @@ export function startTheme() {
     button.title = words;
     const use = button.querySelector("use");
     const sprite = use.getAttribute("href").split("#")[0];
-    use.setAttribute("href", `${sprite}#${chosen() === "light" ? "sun" : chosen() === "dark" ? "moon" : "eye"}`);
+    use.setAttribute("href", `${sprite}#${chosen() === "light" ? "sun" : chosen() === "dark" ? "moon" : "contrast"}`);
   };
   button.addEventListener("click", () => {
     apply(ORDER[(ORDER.indexOf(chosen()) + 1) % ORDER.length]);

@@ -1,0 +1,148 @@
+"""All deployments: the list with its filters, what is out of date, and bulk actions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from thinkube_catalog.domain.deployments import DeploymentSummary
+from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.operations import changes
+from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.web import urls
+from thinkube_catalog.web.fields import SentFields
+from thinkube_catalog.web.pages import BulkPage, BulkPlan, DeploymentLine, DeploymentsPage, Option
+from thinkube_catalog.web.site import Site
+
+PER_PAGE = 50
+MOST_OPTIONS = 200
+MOST_AT_ONCE = 200
+ACTIONS = ("retry", "remove")
+
+_BY: Mapping[str, Callable[[DeploymentSummary], str]] = {
+    "template": lambda each: each.template,
+    "version": lambda each: each.version,
+    "owner": lambda each: each.owner,
+    "state": lambda each: str(each.state),
+}
+
+
+def routes(site: Site) -> APIRouter:
+    """Return the list of deployments and what can be done to several of them."""
+    router = APIRouter(prefix="/deployments")
+
+    @router.get("")
+    def show_deployments(
+        request: Request,
+        q: Annotated[str, Query()] = "",
+        template: Annotated[str, Query()] = "",
+        version: Annotated[str, Query()] = "",
+        owner: Annotated[str, Query()] = "",
+        state: Annotated[str, Query()] = "",
+        outdated: Annotated[str, Query()] = "",
+        after: Annotated[str, Query()] = "",
+    ) -> Response:
+        given = {"q": q, "template": template, "version": version, "owner": owner, "state": state}
+        filters = {name: value for name, value in given.items() if value}
+        if outdated:
+            filters["outdated"] = "1"
+        return site.respond(request, _page(site, filters, after))
+
+    @router.post("")
+    def act_on_several(request: Request, fields: SentFields) -> Response:
+        names = fields.all("name")[:MOST_AT_ONCE]
+        action = fields.get("action")
+        if action not in ACTIONS:
+            action = ACTIONS[0]
+        confirmed = fields.get("confirmed") == "true"
+        act = _perform if confirmed else _plan
+        plans = tuple(act(site.platform, action, name, fields.get("key")) for name in names)
+        page = BulkPage(
+            title=site.texts(f"bulk.{action}", n=len(names)),
+            action=action,
+            plans=plans,
+            done=confirmed,
+            key=fields.get("key") or uuid4().hex,
+        )
+        return site.respond(request, page)
+
+    return router
+
+
+def _page(site: Site, filters: Mapping[str, str], after: str) -> DeploymentsPage:
+    every = site.platform.deployments.summaries()
+    newest = _newest(site, {each.template for each in every})
+    found = [each for each in every if _fits(each, filters, newest)]
+    following = [each for each in found if each.name > after] if after else found
+    shown = following[:PER_PAGE]
+    more = len(following) > len(shown)
+    return DeploymentsPage(
+        title=site.texts("deployments.title"),
+        lines=tuple(DeploymentLine(each, _outdated(each, newest)) for each in shown),
+        total=len(found),
+        all=len(every),
+        filters=filters,
+        options={name: _options(every, by) for name, by in _BY.items()},
+        next=urls.deployments(filters, shown[-1].name) if more else "",
+        after=after,
+    )
+
+
+def _newest(site: Site, templates: Iterable[str]) -> Mapping[str, str]:
+    """Return the newest version of each template, as far as it is known now."""
+    catalog = site.platform.catalogs.load()
+    entries = []
+    for template in sorted(templates):
+        try:
+            entries.append(catalog.entry(template))
+        except CatalogError:
+            continue  # it is not offered any more; what runs goes on running
+    return {name: seen.version for name, seen in site.inspections.of(entries).items()}
+
+
+def _outdated(each: DeploymentSummary, newest: Mapping[str, str]) -> str:
+    version = newest.get(each.template, "")
+    return version if version and version != each.version else ""
+
+
+def _fits(each: DeploymentSummary, filters: Mapping[str, str], newest: Mapping[str, str]) -> bool:
+    if "outdated" in filters and not _outdated(each, newest):
+        return False
+    words = filters.get("q", "").lower().split()
+    if not all(word in f"{each.name} {each.template} {each.owner}".lower() for word in words):
+        return False
+    return all(by(each) == filters[name] for name, by in _BY.items() if name in filters)
+
+
+def _options(
+    every: Sequence[DeploymentSummary], by: Callable[[DeploymentSummary], str]
+) -> tuple[Option, ...]:
+    counts = Counter(by(each) for each in every)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Option(value, value, count) for value, count in ordered[:MOST_OPTIONS] if value)
+
+
+def _plan(platform: Platform, action: str, name: str, _key: str) -> BulkPlan:
+    try:
+        if action == "remove":
+            return BulkPlan(name, changes.removal_plan(platform, name))
+        platform.deployments.get(name)
+    except CatalogError as error:
+        return BulkPlan(name, (), str(error))
+    return BulkPlan(name, ())
+
+
+def _perform(platform: Platform, action: str, name: str, key: str) -> BulkPlan:
+    try:
+        if action == "remove":
+            changes.remove(platform, name, key=key)
+        else:
+            changes.retry(platform, name)
+    except CatalogError as error:
+        return BulkPlan(name, (), str(error))
+    return BulkPlan(name, ())
