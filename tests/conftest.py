@@ -7,6 +7,10 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.contracts.databases import postgresql_folder, postgresql_url, sqlite_url
+
+__all__ = ["postgresql_folder", "postgresql_url", "sqlite_url"]
+
 LIVE = "THINKUBE_TEST_LIVE"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

@@ -1,4 +1,7 @@
-"""Entry points: the command `tkt` and the service behind it."""
+"""Entry points: the command `tkt` and the service behind it.
+
+What a command needs is imported when it runs, so that `tkt --help` and a completion are quick.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
-
-import httpx
+from typing import TYPE_CHECKING
 
 from thinkube_catalog.cli.app import create_cli
-from thinkube_catalog.cli.backend import Backend
-from thinkube_catalog.cli.client import Client
+from thinkube_catalog.cli.backend import Backend, Documents
 from thinkube_catalog.cli.output import reported
-from thinkube_catalog.domain.checks import Check
-from thinkube_catalog.operations.platform import Platform
-from thinkube_catalog.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from thinkube_catalog.cli.client import Client
+    from thinkube_catalog.domain.checks import Check
+    from thinkube_catalog.operations.platform import Platform
+    from thinkube_catalog.settings import Settings
 
 
 def cli() -> None:
@@ -23,34 +27,50 @@ def cli() -> None:
     backend = Backend(
         platform=_platform,
         connect=_connect,
+        running=_running,
         stop=_stop,
         serve=_serve,
         doctor=_doctor,
+        documents=_documents,
     )
     create_cli(backend)()
 
 
 @cache
 def _settings() -> Settings:
+    from thinkube_catalog.settings import load_settings  # noqa: PLC0415 (see above)
+
     return load_settings()
 
 
 def _platform() -> Platform:
-    from thinkube_catalog.wiring.offline import open_platform  # noqa: PLC0415 (`tkt ps` needs none of it)
+    from thinkube_catalog.wiring.offline import open_platform  # noqa: PLC0415 (see above)
 
     return open_platform(_settings())
 
 
 def _connect(server: str, tell: Callable[[str], None]) -> Client:
     settings = _settings()
-    address = server or settings.server or _local_address(settings, tell)
-    token = settings.api_token.get_secret_value()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return Client(httpx.Client(base_url=address, headers=headers))
+    return _client(settings, server or settings.server or _local_address(settings, tell))
+
+
+def _running() -> Client | None:
+    from thinkube_catalog.adapters.instance import Instance  # noqa: PLC0415 (see above)
+
+    settings = _settings()
+    local = None if settings.server else Instance(settings.data_dir).running()
+    address = local.address if local else settings.server
+    return _client(settings, address) if address else None
+
+
+def _client(settings: Settings, address: str) -> Client:
+    from thinkube_catalog.cli.client import open_client  # noqa: PLC0415 (see above)
+
+    return open_client(address, settings.api_token.get_secret_value())
 
 
 def _local_address(settings: Settings, tell: Callable[[str], None]) -> str:
-    from thinkube_catalog.adapters.instance import Instance  # noqa: PLC0415 (as above)
+    from thinkube_catalog.adapters.instance import Instance  # noqa: PLC0415 (see above)
 
     instance = Instance(settings.data_dir)
     running = instance.running()
@@ -62,20 +82,27 @@ def _local_address(settings: Settings, tell: Callable[[str], None]) -> str:
 
 
 def _stop() -> bool:
-    from thinkube_catalog.adapters.instance import Instance  # noqa: PLC0415 (as above)
+    from thinkube_catalog.adapters.instance import Instance  # noqa: PLC0415 (see above)
 
     return Instance(_settings().data_dir).stop()
 
 
 def _serve(*, host: str | None, port: int | None) -> None:
-    from thinkube_catalog.wiring.serving import serve  # noqa: PLC0415 (as above)
+    from thinkube_catalog.settings import load_settings  # noqa: PLC0415 (see above)
+    from thinkube_catalog.wiring.serving import serve  # noqa: PLC0415 (see above)
 
     given = {"host": host, "port": port}
     serve(load_settings(**{name: value for name, value in given.items() if value is not None}))
 
 
+def _documents() -> Documents:
+    from thinkube_catalog.api.documents import Documents as ApiDocuments  # noqa: PLC0415 (see above)
+
+    return ApiDocuments()
+
+
 def _doctor() -> list[Check]:
-    from thinkube_catalog.wiring.doctor import examine  # noqa: PLC0415 (as above)
+    from thinkube_catalog.wiring.doctor import examine  # noqa: PLC0415 (see above)
 
     return examine(_settings())
 

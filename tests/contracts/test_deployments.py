@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contracts.databases import postgresql_folder, postgresql_url, sqlite_url
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
@@ -32,7 +31,7 @@ from thinkube_catalog.domain.deployments import (
 )
 from thinkube_catalog.domain.errors import Problem
 
-__all__ = ["postgresql_folder", "postgresql_url", "sqlite_url"]  # fixtures of this module
+# fixtures of this module
 
 NOW = datetime(2026, 5, 4, 12, 30, 1, 234567, tzinfo=UTC)
 

@@ -13,13 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contracts.databases import postgresql_folder, postgresql_url
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
 from thinkube_catalog.domain.deployments import Run, RunKind
 from thinkube_catalog.domain.errors import Problem
-
-__all__ = ["postgresql_folder", "postgresql_url"]
 
 
 @dataclass

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.databases import postgresql_folder, postgresql_url, sqlite_url
 from thinkube_catalog.adapters.memory.secrets import MemorySecrets
 from thinkube_catalog.adapters.secret_store import (
     SecretKeyInvalidError,
@@ -23,8 +22,6 @@ from thinkube_catalog.domain.secrets import (
     SecretUnreadableError,
     SecretValue,
 )
-
-__all__ = ["postgresql_folder", "postgresql_url", "sqlite_url"]
 
 OLD, NEW = "an old key of more than 32 characters", "a new key of more than 32 characters"
 

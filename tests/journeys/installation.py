@@ -124,7 +124,7 @@ class Installation:
 
     def stop(self) -> None:
         """Remove every deployment, then the service; what is left is a fault of its own."""
-        for deployment in self.json("ps"):
+        for deployment in self.json("ps")["items"]:
             self.tkt("remove", deployment["name"], "--yes", "--repository", "--volumes")
         self.tkt("stop")
 

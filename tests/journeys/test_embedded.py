@@ -70,7 +70,7 @@ def test_a_broken_push_leaves_the_last_healthy_version_serving_and_says_why(
     rolled = hello.tkt("rollback", "hello")
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
     assert hello.deployment("hello")["state"] == "healthy"
-    kinds = [revision["kind"] for revision in hello.json("history", "hello")]
+    kinds = [revision["kind"] for revision in hello.json("history", "hello")["items"]]
     assert kinds == ["rollback", "push", "deploy"]
 
 
@@ -108,7 +108,7 @@ def test_removal_shows_its_plan_and_leaves_what_was_not_chosen(hello: Installati
     assert hello.tkt("remove", "hello").returncode == 2  # nobody is there to confirm
     removed = hello.tkt("remove", "hello", "--yes")
     assert removed.returncode == 0, removed.stdout + removed.stderr
-    assert hello.json("ps") == []
+    assert hello.json("ps")["items"] == []
     assert Path(deployment["clone_url"]).is_dir()
     with pytest.raises(Exception, match=r"refused|disconnected|404|503"):
         ask(deployment["url"])
@@ -116,7 +116,7 @@ def test_removal_shows_its_plan_and_leaves_what_was_not_chosen(hello: Installati
 
 def test_logs_and_history_are_there(hello: Installation) -> None:
     assert "hello, version 1" in hello.tkt("logs", "hello").stdout
-    assert [each["healthy"] for each in hello.json("history", "hello")] == [True]
+    assert [each["healthy"] for each in hello.json("history", "hello")["items"]] == [True]
 
 
 def test_the_same_bytes_as_plain_copier(installation: Installation) -> None:

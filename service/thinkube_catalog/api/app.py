@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from thinkube_catalog.api import catalog, deployments, errors, secrets, streams
+from thinkube_catalog.api import catalog, deployments, description, errors, secrets, streams
 from thinkube_catalog.api.guard import Access, Guard
 from thinkube_catalog.api.metrics import Metrics
 from thinkube_catalog.api.schemas import Ready
@@ -53,6 +53,7 @@ def create_app(
     metrics = metrics or Metrics()
     metrics.watch(platform.deployments)
     errors.install(app)
+    description.install(app)
     for part in (catalog, deployments, streams, secrets):
         app.include_router(part.routes(platform))
     app.include_router(_operation(checks or {}, metrics))

@@ -44,15 +44,13 @@ def routes(platform: Platform) -> APIRouter:
         q: Annotated[
             str, Query(description="Words, or the beginning of one; typos are fine.")
         ] = "",
-        tag: Annotated[list[str] | None, Query(description="Only with all of these tags.")] = None,
+        tag: Annotated[tuple[str, ...], Query(description="Only with all of these tags.")] = (),
         category: Annotated[str, Query(description="Only of this category.")] = "",
         after: Annotated[str, Query(description="The `next` of the page before.")] = "",
         limit: Annotated[int, Query(ge=1, le=200, description="The most of one page.")] = 50,
     ) -> TemplatePage:
         """Find templates, best match first, with the facets of everything that was found."""
-        page = browse.search(
-            platform, q, tags=tag or [], category=category, after=after, limit=limit
-        )
+        page = browse.search(platform, q, tags=tag, category=category, after=after, limit=limit)
         return TemplatePage.of(page)
 
     @router.get("/{name}", summary="Describe a template", responses=FOUND)

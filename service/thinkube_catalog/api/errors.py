@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thinkube_catalog.api.description import MEDIA_TYPE, methods_at
 from thinkube_catalog.api.schemas import ProblemDocument, ProblemItem
 from thinkube_catalog.domain.errors import (
     CatalogError,
@@ -24,8 +25,6 @@ from thinkube_catalog.domain.errors import (
     RenderError,
     UnavailableError,
 )
-
-MEDIA_TYPE = "application/problem+json"
 
 STATUS: tuple[tuple[type[CatalogError], int, str], ...] = (
     (NotFoundError, 404, "Not found"),
@@ -99,7 +98,10 @@ def _catalog_error(request: Request, error: Exception) -> JSONResponse:
 def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 (as above)
     problems = [
-        Problem(str(each["msg"]), field=".".join(str(part) for part in each["loc"]))
+        Problem(
+            str(each["msg"]).removeprefix("Value error, "),
+            field=".".join(str(part) for part in each["loc"]),
+        )
         for each in error.errors()
     ]
     detail = "the request does not fit the API; see /openapi.json"
@@ -108,11 +110,17 @@ def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 (as above)
+    if error.status_code == 400:  # noqa: PLR2004 (a body that is no text at all)
+        problems = [Problem(str(error.detail), field="body", mend="send JSON, as UTF-8")]
+        detail = "the request does not fit the API; see /openapi.json"
+        return _document(422, "request-invalid", "Not valid", detail, request.url.path, problems)
     kind = {404: "no-such-address", 405: "method-not-allowed"}.get(error.status_code, "http")
     response = _document(
         error.status_code, kind, str(error.detail), str(error.detail), request.url.path
     )
     response.headers.update(error.headers or {})
+    if error.status_code == 405 and (known := methods_at(request.app, request.url.path)):  # noqa: PLR2004
+        response.headers["Allow"] = ", ".join(known)
     return response
 
 

@@ -197,6 +197,10 @@ class Readme(Wire):
 class RawAnswers(Given):
     """Answers as a form or a file has them; texts are parsed as the question's type says."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"answers": {"project_name": "legal-qa"}}]}
+    )
+
     answers: dict[str, Json] = Field(default_factory=dict, description="By question name.")
     ref: str = Field(default="", description="Tag, branch or commit; empty: newest release.")
 
@@ -271,6 +275,19 @@ class SecretGiven(Given):
 
 class DeploymentCreate(Given):
     """Ask for a deployment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "template": "tkt-rag-agent",
+                    "name": "legal-qa",
+                    "answers": {"project_description": "Answers questions on licences"},
+                    "secrets": {"LLM_API_KEY": {"stored": "LLM_API_KEY"}},
+                }
+            ]
+        }
+    )
 
     template: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -427,6 +444,8 @@ class RevisionPage(Wire):
 class RollbackGiven(Given):
     """Where to roll back to."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"to": "4f2d9c1ab57e"}]})
+
     to: str = Field(default="", description="A commit; empty: the last healthy one before.")
 
 
@@ -464,6 +483,8 @@ class SecretPage(Wire):
 
 class SecretPut(Given):
     """A secret's value."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"value": "hf_..."}]})
 
     value: str = Field(min_length=1)
 

@@ -11,7 +11,15 @@ from rich.markup import escape
 from thinkube_catalog.cli.answers import ask_missing, raw_answers
 from thinkube_catalog.cli.description import print_details, print_questions
 from thinkube_catalog.cli.folder import write_tree
-from thinkube_catalog.cli.options import Answer, AnswersFile, AsJson, Defaults, Ref, backend
+from thinkube_catalog.cli.options import (
+    Answer,
+    AnswersFile,
+    AsJson,
+    Defaults,
+    Ref,
+    backend,
+    template_names,
+)
 from thinkube_catalog.cli.output import out, print_json, print_table, readable_path, reported
 from thinkube_catalog.domain.questions import Form
 from thinkube_catalog.operations import browse, forms, preview
@@ -19,7 +27,11 @@ from thinkube_catalog.operations.platform import Platform
 
 Template = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A template's name, or a folder or Git URL of one."),
+    typer.Argument(
+        metavar="NAME",
+        help="A template's name, or a folder or Git URL of one.",
+        autocompletion=template_names,
+    ),
 ]
 
 
@@ -37,7 +49,7 @@ def list_(
             backend(context).platform(), query, tags=tag or [], category=category, limit=10_000
         )
         if as_json:
-            print_json(page.items)
+            print_json(backend(context).documents().templates(page))
             return
         rows = ((each.name, each.category, each.description) for each in page.items)
         print_table(("NAME", "CATEGORY", "WHAT IT IS"), rows, "No template matches.")
@@ -51,7 +63,8 @@ def show(context: typer.Context, name: Template, *, ref: Ref = "", as_json: AsJs
         details = browse.describe(platform, name, ref)
         form = forms.evaluate(platform, name, {}, ref)
         if as_json:
-            print_json({"template": details, "form": form})
+            documents = backend(context).documents()
+            print_json({"template": documents.template(details), "form": documents.form(form)})
             return
         print_details(details)
         print_questions(form)

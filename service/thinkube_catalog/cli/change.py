@@ -11,9 +11,8 @@ from rich.markup import escape
 from rich.prompt import Confirm
 
 from thinkube_catalog.cli.answers import ArgumentsInvalidError
-from thinkube_catalog.cli.client import Json
 from thinkube_catalog.cli.options import AsJson, Project, Server, connect
-from thinkube_catalog.cli.output import err, out, print_json, reported
+from thinkube_catalog.cli.output import Json, err, out, print_json, reported
 from thinkube_catalog.cli.runs import finish
 from thinkube_catalog.domain.errors import Problem
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 import httpx
 
+from thinkube_catalog.cli.output import Json
 from thinkube_catalog.domain.errors import (
     CatalogError,
     ConflictError,
@@ -19,9 +20,6 @@ from thinkube_catalog.domain.errors import (
     RenderError,
     UnavailableError,
 )
-
-Json = dict[str, Any]
-"""A JSON object, as the API sends it."""
 
 PATIENCE_SECONDS = 60.0
 """How long a stream of events waits for a service that is restarting."""
@@ -99,6 +97,12 @@ class Client:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
+
+
+def open_client(address: str, token: str) -> Client:
+    """Return a client of the service at an address; with a token, it sends that."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return Client(httpx.Client(base_url=address, headers=headers))
 
 
 class ServiceUnreachableError(UnavailableError):

@@ -6,33 +6,39 @@ import os
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.prompt import Prompt
 
 from thinkube_catalog.cli.answers import ArgumentsInvalidError, ask_missing, raw_answers
-from thinkube_catalog.cli.client import Client, Json
 from thinkube_catalog.cli.options import (
     Answer,
     AnswersFile,
     AsJson,
     Defaults,
-    Project,
     Ref,
     Server,
     connect,
+    template_names,
 )
-from thinkube_catalog.cli.output import err, reported
+from thinkube_catalog.cli.output import Json, err, reported
 from thinkube_catalog.cli.runs import finish
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.questions import Choice, Form, Question
 
+if TYPE_CHECKING:  # its HTTP client is heavy, and `tkt --help` calls nobody
+    from thinkube_catalog.cli.client import Client
+
 
 def deploy(
     context: typer.Context,
-    template: Annotated[str, typer.Argument(metavar="NAME", help="The template.")],
-    project: Project,
+    template: Annotated[
+        str, typer.Argument(metavar="NAME", help="The template.", autocompletion=template_names)
+    ],
+    project: Annotated[
+        str, typer.Argument(metavar="PROJECT", help="The name of the new deployment.")
+    ],
     answer: Answer = None,
     answers_file: AnswersFile = None,
     ref: Ref = "",

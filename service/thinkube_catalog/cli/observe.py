@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import sys
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from thinkube_catalog.cli.client import Client, Json
 from thinkube_catalog.cli.options import AsJson, Project, Server, connect
-from thinkube_catalog.cli.output import out, print_json, print_json_line, print_table, reported
-from thinkube_catalog.cli.progress import follow_run
+from thinkube_catalog.cli.output import (
+    Json,
+    out,
+    print_json,
+    print_json_line,
+    print_table,
+    reported,
+)
+from thinkube_catalog.cli.progress import ENDS, belongs, follow_run
 from thinkube_catalog.cli.runs import print_deployment
+
+if TYPE_CHECKING:  # its HTTP client is heavy, and `tkt --help` calls nobody
+    from thinkube_catalog.cli.client import Client
 
 
 def ps(context: typer.Context, *, server: Server = "", as_json: AsJson = False) -> None:
@@ -22,7 +31,7 @@ def ps(context: typer.Context, *, server: Server = "", as_json: AsJson = False) 
         client = connect(context, server)
         items = _all(client, "/deployments")
         if as_json:
-            print_json(items)
+            print_json({"items": items, "next": ""})
             return
         print_table(
             ("NAME", "STATE", "TEMPLATE", "VERSION", "ADDRESS"),
@@ -96,7 +105,7 @@ def history(
         client = connect(context, server)
         items = client.call("GET", f"/deployments/{project}/history")["items"]
         if as_json:
-            print_json(items)
+            print_json({"items": items})
             return
         print_table(
             ("COMMIT", "WHEN", "KIND", "HEALTHY", "SERVING", "MESSAGE"),
@@ -123,13 +132,9 @@ def _follow_events(client: Client, name: str, *, as_json: bool) -> None:
     if as_json:
         for event in client.events(name):
             print_json_line(event)
-            if (
-                event["run"] == run["id"]
-                and event["kind"].startswith("run ")
-                and (event["kind"] != "run started")
-            ):
+            if belongs(event, run) and event["kind"] in ENDS:
                 return
-    follow_run(client.events(name), run["id"], out)
+    follow_run(client.events(name), run, out)
 
 
 def _print_log_line(line: Json, *, as_json: bool) -> None:

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thinkube_catalog.cli.backend import Backend
-from thinkube_catalog.cli.client import Client
 from thinkube_catalog.cli.output import note
+from thinkube_catalog.domain.errors import CatalogError
+
+if TYPE_CHECKING:  # its HTTP client is heavy, and `tkt --help` calls nobody
+    from thinkube_catalog.cli.client import Client
+
+
+def template_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the templates whose names begin so, for the shell to complete."""
+    try:
+        entries = backend(context).platform().catalogs.load().entries
+    except CatalogError:
+        return []
+    return [each.name for each in entries if each.listed and each.name.startswith(incomplete)]
+
+
+def deployment_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the deployments whose names begin so; starts no service to find out."""
+    try:
+        client = backend(context).running()
+        items = client.call("GET", "/deployments", limit=200, timeout=2)["items"] if client else []
+    except CatalogError:
+        return []
+    return [str(each["name"]) for each in items if str(each["name"]).startswith(incomplete)]
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Server = Annotated[
@@ -43,7 +66,12 @@ Defaults = Annotated[
     bool,
     typer.Option("--defaults", "-l", help="Take defaults instead of asking."),
 ]
-Project = Annotated[str, typer.Argument(metavar="PROJECT", help="The deployment's name.")]
+Project = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROJECT", help="The deployment's name.", autocompletion=deployment_names
+    ),
+]
 
 
 def backend(context: typer.Context) -> Backend:

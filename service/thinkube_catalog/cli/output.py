@@ -10,6 +10,7 @@ from dataclasses import asdict, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -25,6 +26,9 @@ from thinkube_catalog.domain.errors import (
     UnavailableError,
 )
 
+Json = dict[str, Any]
+"""A JSON object, as the API sends it."""
+
 EXIT_CODES: tuple[tuple[type[CatalogError], int], ...] = (
     (InvalidError, 2),
     (NotFoundError, 3),
@@ -34,8 +38,6 @@ EXIT_CODES: tuple[tuple[type[CatalogError], int], ...] = (
     (CatalogError, 1),
 )
 """The one table from kinds of errors to exit codes; 1 is also a deployment that failed."""
-
-_WIDEST = 10_000
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -74,16 +76,26 @@ def print_json_line(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Print rows under headings, or a sentence when there are none."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    if table.row_count:
-        # Into a pipe each row is one line, however long.
-        out.print(table, width=None if out.is_terminal else _WIDEST, crop=False)
-    else:
+    cells = [[str(cell) for cell in row] for row in rows]
+    if not cells:
         out.print(escape(empty))
+    elif out.is_terminal:
+        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in cells:
+            table.add_row(*map(escape, row))
+        out.print(table)
+    else:
+        # Into a pipe each row is one line, however long.
+        for line in _aligned([columns, *cells]):
+            sys.stdout.write(line + "\n")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    lines = [[" ".join(cell.split("\n")) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(padded).rstrip()
 
 
 @contextmanager
@@ -107,8 +119,9 @@ def exit_code(error: CatalogError) -> int:
 def _report(error: CatalogError, *, as_document: bool) -> None:
     subject = getattr(error, "subject", None) or str(error)
     if as_document:
-        problems = [asdict(problem) for problem in error.problems]
-        print_json({"error": subject, "problems": problems})
+        # As the API's problem documents name it.
+        errors = [asdict(problem) for problem in error.problems]
+        print_json({"detail": subject, "errors": errors})
         return
     err.print(f"[bold red]Error:[/bold red] {escape(subject)}")
     for problem in error.problems:

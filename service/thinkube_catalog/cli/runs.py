@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.markup import escape
 
-from thinkube_catalog.cli.client import Client, Json
-from thinkube_catalog.cli.output import err, out, print_json
+from thinkube_catalog.cli.output import Json, err, out, print_json
 from thinkube_catalog.cli.progress import follow_run
 from thinkube_catalog.domain.errors import Problem
+
+if TYPE_CHECKING:  # its HTTP client is heavy, and `tkt --help` calls nobody
+    from thinkube_catalog.cli.client import Client
 
 STATE_COLOURS = {"healthy": "green", "degraded": "red", "failed": "red", "deploying": "yellow"}
 
@@ -23,7 +27,7 @@ def finish(client: Client, run: Json, *, wait: bool, as_json: bool) -> None:
             out.print(f"Follow it: [bold]tkt status {escape(name)} --follow[/bold]")
         return
     # In JSON the result alone goes to standard output; progress is for people, beside it.
-    ended = follow_run(client.events(name), run["id"], err if as_json else out)
+    ended = follow_run(client.events(name), run, err if as_json else out)
     _print_result(client, name, run["id"], as_json=as_json)
     if ended != "run succeeded":
         raise typer.Exit(1)

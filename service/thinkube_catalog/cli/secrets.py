@@ -23,7 +23,7 @@ def list_(context: typer.Context, *, server: Server = "", as_json: AsJson = Fals
     with reported(as_document=as_json):
         items = connect(context, server).call("GET", "/secrets")["items"]
         if as_json:
-            print_json(items)
+            print_json({"items": items})
             return
         rows = ((item["key"], item["changed_at"][:19].replace("T", " ")) for item in items)
         print_table(("NAME", "CHANGED"), rows, "No secret is stored.")

@@ -36,7 +36,7 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
     with reported(as_document=as_json):
         checks = backend(context).doctor()
         if as_json:
-            print_json(checks)
+            print_json({"items": checks})
         for check in [] if as_json else checks:
             mark = "[green]✓[/green]" if check.good else "[red]✗[/red]"
             out.print(f"{mark} [bold]{escape(check.name)}[/bold] {escape(check.message)}")

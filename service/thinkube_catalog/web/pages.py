@@ -192,6 +192,8 @@ class DeploymentPage(Page):
     cause_lines: tuple[str, ...]
     events: tuple[Event, ...]
     cursor: int
+    containers: tuple[str, ...]
+    container: str
     logs: tuple[LogLine, ...]
     log_cursor: str
     revisions: tuple[Revision, ...]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.databases import postgresql_folder, postgresql_url
 from thinkube_catalog import adapters
 from thinkube_catalog.adapters.durable import (
     Carrying,
@@ -21,8 +20,6 @@ from thinkube_catalog.adapters.durable import (
     check_sqlite,
 )
 from thinkube_catalog.domain.deployments import Run, RunKind
-
-__all__ = ["postgresql_folder", "postgresql_url"]
 
 ROOT = Path(__file__).parents[3]
 

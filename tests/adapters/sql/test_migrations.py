@@ -13,13 +13,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
-from tests.contracts.databases import postgresql_folder, postgresql_url, sqlite_url
 from thinkube_catalog.adapters import sql
 from thinkube_catalog.adapters.sql import database, tables
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.domain.deployments import StoreUnavailableError
 
-__all__ = ["postgresql_folder", "postgresql_url", "sqlite_url", "tables"]
+__all__ = ["tables"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -34,7 +34,8 @@ from thinkube_catalog.web.trees import differences
 
 MOST_EVENTS = 60
 MOST_LINES = 200
-_CODES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+LONGEST_LINE = 4000
+_CODES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WELL = frozenset({Health.HEALTHY, Health.PROGRESSING, Health.SUSPENDED})
 
 
@@ -51,7 +52,9 @@ def _add_looking(router: APIRouter, site: Site) -> None:
     platform = site.platform
 
     @router.get("")
-    def show_deployment(request: Request, name: str) -> Response:
+    def show_deployment(
+        request: Request, name: str, container: Annotated[str, Query(max_length=200)] = ""
+    ) -> Response:
         try:
             deployment = platform.deployments.get(name)
         except DeploymentNotFoundError:
@@ -59,7 +62,7 @@ def _add_looking(router: APIRouter, site: Site) -> None:
             if not runs:
                 raise
             return site.respond(request, _removed(platform, runs[0]), 410)
-        return site.respond(request, _page(site, deployment))
+        return site.respond(request, _page(site, deployment, container))
 
     @router.get("/history/{commit}")
     def show_revision(
@@ -122,17 +125,19 @@ def _add_removing(router: APIRouter, site: Site) -> None:
 
 
 def plain(text: str) -> str:
-    """Return a log line without the codes that colour terminals."""
-    return _CODES.sub("", text)
+    """Return a log line without what only terminals understand, and not endlessly long."""
+    return _CODES.sub("", text)[:LONGEST_LINE]
 
 
-def _page(site: Site, deployment: Deployment) -> DeploymentPage:
+def _page(site: Site, deployment: Deployment, container: str) -> DeploymentPage:
     platform = site.platform
     name = deployment.name
     run = _latest(platform, deployment)
     events = _events(platform, name)
     application, unavailable = _application(platform, name)
-    logs = _logs(platform, name)
+    containers = tuple(each.name for each in application.containers) if application else ()
+    chosen = container if container in containers else ""
+    logs = _logs(platform, name, chosen)
     return DeploymentPage(
         title=name,
         deployment=deployment,
@@ -144,6 +149,8 @@ def _page(site: Site, deployment: Deployment) -> DeploymentPage:
         cause_lines=_cause_lines(platform, deployment, application),
         events=tuple(reversed(events[-MOST_EVENTS:])),
         cursor=events[-1].cursor if events else 0,
+        containers=containers,
+        container=chosen,
         logs=logs,
         log_cursor=logs[-1].cursor if logs else "",
         revisions=_history(platform, name),
@@ -211,9 +218,9 @@ def _cause_lines(
     return tuple(secret_delivery.hide(platform, keys, plain(line)) for line in lines)
 
 
-def _logs(platform: Platform, name: str) -> tuple[LogLine, ...]:
+def _logs(platform: Platform, name: str, container: str) -> tuple[LogLine, ...]:
     try:
-        lines = platform.engine.logs(name, limit=MOST_LINES)
+        lines = platform.engine.logs(name, container, limit=MOST_LINES)
     except CatalogError:
         return ()
     return tuple(replace(line, text=plain(line.text)) for line in lines)

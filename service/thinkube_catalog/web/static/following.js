@@ -1,49 +1,139 @@
-// The log: lines are added as text, in order and each once; it follows until the reader scrolls up.
-import { clockTime } from "./times.js";
+// Follows a list that only grows (events, log lines) from a cursor on: nothing missed, none twice.
+// A stream where streams get through, asking again and again where they do not. While nobody looks
+// at the page nothing is held open: browsers have few connections for all pages of one service.
 
-const MOST_LINES = 3000;
-const CODES = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
+const SILENT = 40000; // A stream says something at least every 15 s; one that does not is dead.
+const HELD = 20; // Seconds for which the service holds a question that has no answer yet.
+const SILENCES = 2; // So often a stream may fall silent before streams are given up.
+const SLOWEST = 5000;
 
-export function followLog() {
-  const log = document.querySelector("[data-log]");
-  const following = document.querySelector("[data-follow-log]");
-  bottom(log);
-  log.addEventListener("scroll", () => {
-    following.checked = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  });
-  following.addEventListener("change", () => following.checked && bottom(log));
-  read(log, following);
+// With `every`, asks once in so many milliseconds and holds no connection open in between.
+// `onMissing` is given the status of an answer that is no list, and says whether to give up.
+export function follow(address, { cursor, every = 0, onItems, onLost, onBack, onMissing }) {
+  const state = { address, cursor, every, lost: false, failures: 0, silences: 0, stopped: false };
+  state.tell = (items, next) => {
+    state.cursor = next;
+    if (items.length) onItems(items);
+  };
+  state.well = () => {
+    state.failures = 0;
+    if (state.lost) onBack?.();
+    state.lost = false;
+  };
+  run(state, onLost, onMissing);
+  const stopWatching = watch(state);
+  return () => {
+    state.stopped = true;
+    stopWatching();
+    again(state);
+  };
 }
 
-async function read(log, following) {
-  let cursor = log.dataset.cursor;
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, document.hidden ? 3000 : 1000));
-    if (document.hidden) continue;
-    try {
-      const response = await fetch(`${log.dataset.log}?${new URLSearchParams({ after: cursor, limit: "500" })}`);
-      if (!response.ok) continue;
-      const page = await response.json();
-      if (!page.items.length) continue;
-      cursor = page.next;
-      log.append(...page.items.map(line));
-      while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
-      document.querySelector("[data-log-empty]").hidden = true;
-      if (following.checked) bottom(log);
-    } catch { /* The head of the page says that the connection is lost. */ }
+async function run(state, onLost, onMissing) {
+  while (!state.stopped) {
+    if (document.hidden) await pause(60000, state);
+    else await turn(state, onLost, onMissing);
   }
 }
 
-function line(item) {
-  const row = document.createElement("span");
-  row.className = "log-line";
-  const from = document.createElement("span");
-  from.className = "log-from";
-  from.textContent = `${clockTime(new Date(item.at))} ${item.container}`;
-  row.append(from, ` ${item.text.replace(CODES, "")}\n`);
-  return row;
+async function turn(state, onLost, onMissing) {
+  try {
+    const wanted = state.every || state.silences >= SILENCES;
+    const status = await (wanted ? ask(state) : stream(state));
+    if (status && onMissing(status)) state.stopped = true;
+    else await pause(status ? 3000 : state.every, state);
+  } catch {
+    if (state.stopped || document.hidden) return;
+    state.failures += 1;
+    if (state.failures > 1 && !state.lost) {
+      state.lost = true;
+      onLost?.();
+    }
+    await pause(Math.min(250 * 2 ** state.failures, SLOWEST), state);
+  }
 }
 
-function bottom(log) {
-  log.scrollTop = log.scrollHeight;
+// After a sleep, or with another network, what was open may be dead without knowing it.
+function watch(state) {
+  let last = Date.now();
+  const timer = setInterval(() => {
+    if (Date.now() - last > 15000) again(state);
+    last = Date.now();
+  }, 3000);
+  const wake = () => again(state);
+  window.addEventListener("online", wake);
+  document.addEventListener("visibilitychange", wake);
+  return () => {
+    clearInterval(timer);
+    window.removeEventListener("online", wake);
+    document.removeEventListener("visibilitychange", wake);
+  };
+}
+
+function again(state) {
+  state.abort?.abort();
+  state.wake?.();
+}
+
+function pause(milliseconds, state) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    state.wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}
+
+async function request(state, accept, held) {
+  state.abort = new AbortController();
+  const url = new URL(state.address, location.href);
+  if (state.cursor) url.searchParams.set("after", state.cursor);
+  if (held) url.searchParams.set("wait", held);
+  const options = { headers: { Accept: accept }, signal: state.abort.signal, cache: "no-store" };
+  const response = await fetch(url, options);
+  if (response.status >= 500 || response.status === 429) throw new Error(String(response.status));
+  return response;
+}
+
+async function ask(state) {
+  const response = await request(state, "application/json", state.every ? 0 : HELD);
+  if (!response.ok) return response.status;
+  const page = await response.json();
+  state.well();
+  state.tell(page.items, page.next || state.cursor);
+  return 0;
+}
+
+async function stream(state) {
+  const response = await request(state, "text/event-stream");
+  if (!response.ok) return response.status;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await heard(reader, state);
+    if (done) throw new Error("the stream has ended");
+    state.well();
+    const parts = (text + value).split("\n\n");
+    text = parts.pop();
+    const items = parts.flatMap(item);
+    if (items.length) state.tell(items, items.at(-1).cursor);
+  }
+}
+
+function item(part) {
+  const line = part.split("\n").find((each) => each.startsWith("data: "));
+  return line ? [JSON.parse(line.slice(6))] : [];
+}
+
+async function heard(reader, state) {
+  const timer = setTimeout(() => {
+    state.silences += 1;
+    state.abort.abort();
+  }, SILENT);
+  try {
+    return await reader.read();
+  } finally {
+    clearTimeout(timer);
+  }
 }
