@@ -28,7 +28,8 @@ class AppTransport(httpx.BaseTransport):
         again = httpx.Request(request.method, request.url, headers=request.headers, content=body)
         answer = await inner.handle_async_request(again)
         content = await answer.aread()
-        headers = [(name, value) for name, value in answer.headers.raw]
+        # What was read is no longer compressed.
+        headers = [pair for pair in answer.headers.raw if pair[0].lower() != b"content-encoding"]
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
 
