@@ -17,8 +17,9 @@ from thinkube_catalog.domain.questions import Question
 from thinkube_catalog.operations.browse import Page as FoundTemplates
 from thinkube_catalog.operations.browse import TemplateDetails, TemplateSummary
 from thinkube_catalog.operations.changes import Removal, Revision
+from thinkube_catalog.operations.dependencies import Graph, Node
 from thinkube_catalog.operations.inspection import Inspection
-from thinkube_catalog.web.drawing import Drawing
+from thinkube_catalog.web.layers import Drawing
 from thinkube_catalog.web.questionnaire import QuestionField
 from thinkube_catalog.web.trees import FileChange, Folder, KubernetesObject
 
@@ -303,12 +304,16 @@ class BulkPage(Page):
 
 @dataclass(frozen=True)
 class MapPage(Page):
+    """What uses what; `alone_more` counts what uses nothing and is not listed either."""
+
     html: ClassVar[str] = "map.html"
     section: ClassVar[str] = "map"
-    script: ClassVar[str] = "map"
+    script: ClassVar[str] = "deployments"
 
+    graph: Graph
     drawing: Drawing
-    left_out: int
+    alone: tuple[Node, ...]
+    alone_more: int
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.operations import changes, secret_delivery
 from thinkube_catalog.operations.changes import Revision
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.releases import is_newer
 from thinkube_catalog.operations.rollout import problem_of, repository_of
 from thinkube_catalog.web import urls
 from thinkube_catalog.web.fields import SentFields
@@ -234,14 +235,14 @@ def _history(platform: Platform, name: str) -> tuple[Revision, ...]:
 
 
 def _newest(site: Site, deployment: Deployment) -> str:
-    """Return the template's newest version where it is another one."""
+    """Return the template's newest release where it is newer."""
     try:
         entry = site.platform.catalogs.load().entry(deployment.template)
     except CatalogError:
         return ""
     known = site.inspections.of([entry]).get(entry.name)
     version = known.version if known is not None else ""
-    return version if version != deployment.release.version else ""
+    return version if is_newer(version, deployment.release.version) else ""
 
 
 def _revision(

@@ -14,6 +14,7 @@ from thinkube_catalog.domain.deployments import DeploymentSummary
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.operations import changes
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.releases import is_newer
 from thinkube_catalog.web import urls
 from thinkube_catalog.web.fields import SentFields
 from thinkube_catalog.web.pages import BulkPage, BulkPlan, DeploymentLine, DeploymentsPage, Option
@@ -107,7 +108,7 @@ def _newest(site: Site, templates: Iterable[str]) -> Mapping[str, str]:
 
 def _outdated(each: DeploymentSummary, newest: Mapping[str, str]) -> str:
     version = newest.get(each.template, "")
-    return version if version and version != each.version else ""
+    return version if is_newer(version, each.version) else ""
 
 
 def _fits(each: DeploymentSummary, filters: Mapping[str, str], newest: Mapping[str, str]) -> bool:
