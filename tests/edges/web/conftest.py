@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from starlette.types import ASGIApp
 
+from tests.edges.asgi import AppTransport
 from tests.stage import Stage, a_stage
 from thinkube_catalog.api.app import create_app
 from thinkube_catalog.api.guard import Access
 from thinkube_catalog.web.app import install
 from thinkube_catalog.web.site import Site
-
-
-class AppTransport(httpx.BaseTransport):
-    """Calls the app in a loop of its own for each request; bugs come back as answers."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return asyncio.run(self._handle(request))
-
-    async def _handle(self, request: httpx.Request) -> httpx.Response:
-        inner = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
-        content = request.read()
-        again = httpx.Request(request.method, request.url, headers=request.headers, content=content)
-        answer = await inner.handle_async_request(again)
-        body = await answer.aread()
-        plain = [pair for pair in answer.headers.raw if pair[0].lower() != b"content-encoding"]
-        return httpx.Response(answer.status_code, headers=plain, content=body)
 
 
 @dataclass

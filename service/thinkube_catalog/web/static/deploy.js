@@ -43,7 +43,7 @@ function body(extra = {}) {
 
 async function check(file = "", data = body(file ? { file } : {})) {
   const at = changes;
-  save();
+  save(data);
   let fetched;
   try {
     fetched = await load(address(), { method: "POST", body: data });
@@ -142,8 +142,8 @@ function filter(input) {
 // A draft survives a reload in this tab; secrets are no part of it.
 const drawer = () => `draft ${location.pathname}${location.search}`;
 
-function save() {
-  try { sessionStorage.setItem(drawer(), body().toString()); } catch { /* Then not. */ }
+function save(data) {
+  try { sessionStorage.setItem(drawer(), data.toString()); } catch { /* Then not. */ }
 }
 
 function forget() {

@@ -10,7 +10,12 @@ startCopying();
 startSwapping();
 
 const own = document.body.dataset.script;
-if (own === "catalog") import("./catalog.js").then((module) => module.start());
-if (own === "deploy") import("./deploy.js").then((module) => module.start());
-if (own === "deployment") import("./deployment.js").then((module) => module.start());
-if (own === "deployments") import("./deployments.js").then((module) => module.start());
+if (own === "catalog") import("./catalog.js").then(begin);
+if (own === "deploy") import("./deploy.js").then(begin);
+if (own === "deployment") import("./deployment.js").then(begin);
+if (own === "deployments") import("./deployments.js").then(begin);
+
+function begin(module) {
+  module.start();
+  document.body.dataset.ready = "yes";
+}

@@ -1,0 +1,162 @@
+"""A real service on the embedded platform, and Debian's Chromium to read it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.offer import write_catalogue
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+PATIENCE = 30_000
+"""Milliseconds that a browser waits for something to appear."""
+
+
+@dataclass
+class Service:
+    """The service as people run it, which can be killed and started again at the same address."""
+
+    folder: Path
+    catalog: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        environment = {
+            **{name: text for name, text in os.environ.items() if not name.startswith("THINKUBE_")},
+            "THINKUBE_DATA_DIR": str(self.folder / "data"),
+            "THINKUBE_CATALOG": str(self.catalog),
+            "THINKUBE_LOG_LEVEL": "warning",
+        }
+        command = [sys.executable, "-m", "thinkube_catalog.main", "serve", "--port", str(self.port)]
+        with (self.folder / "service.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None, (self.folder / "service.log").read_text()
+            assert time.monotonic() < deadline, "the service did not start"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+    def remove_everything(self) -> None:
+        """Remove what was deployed, so that no application outlives the tests."""
+        command = [sys.executable, "-m", "thinkube_catalog.main"]
+        environment = {**os.environ, "THINKUBE_SERVER": self.address}
+        names = self.names()
+        for name in names:
+            subprocess.run(
+                [*command, "remove", name, "--yes"],
+                env=environment,
+                check=False,
+                timeout=60,
+                capture_output=True,
+            )
+
+    def names(self) -> list[str]:
+        import json  # noqa: PLC0415 (for this alone)
+
+        with urlopen(f"{self.address}/api/v1/deployments", timeout=10) as answer:  # noqa: S310 (our own address)
+            return [item["name"] for item in json.load(answer)["items"]]
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.address}/ready", timeout=5):  # noqa: S310 (as above)
+                return True
+        except (URLError, OSError):
+            return False
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("browser")
+    catalog = write_catalogue(folder / "offer", ROOT / "catalog" / "models.json")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    service = Service(folder, catalog, port)
+    service.start()
+    yield service
+    service.remove_everything()
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """Return what the browser complains of: errors of scripts, and what the policy refuses."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, service: Service) -> Iterator[BrowserContext]:
+    context = browser.new_context(
+        base_url=service.address,
+        viewport={"width": 1440, "height": 1000},
+        timezone_id="Asia/Tokyo",
+        locale="en-GB",
+    )
+    context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, faults: list[str]) -> Iterator[Page]:
+    page = context.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            faults.append(message.text) if "Content Security Policy" in message.text else None
+        ),
+    )
+    yield page
+    assert faults == []
+
+
+@pytest.fixture
+def plain_page(browser: Browser, service: Service) -> Iterator[Page]:
+    """Return a page of a browser that runs no scripts."""
+    context = browser.new_context(base_url=service.address, java_script_enabled=False)
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,98 @@
+"""Every page, in both colour schemes and at both widths: accessible, within the screen, and seen.
+
+With THINKUBE_SCREENSHOTS set, pictures of all pages are written into `docs/images/`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PATIENCE, Service
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+WIDTHS = {"wide": 1440, "narrow": 390}
+PAGES = {
+    "catalog": "/",
+    "catalog-search": "/?q=helo",
+    "catalog-empty": "/?q=nothing-like-it",
+    "template": "/templates/tkt-hello",
+    "deploy": "/templates/tkt-hello/deploy",
+    "deploy-model": "/templates/tkt-model-server/deploy",
+    "deployment": "/deployments/seen",
+    "deployment-failed": "/deployments/unwell",
+    "revision": "/deployments/seen/history/{commit}",
+    "removal": "/deployments/seen/remove",
+    "deployments": "/deployments",
+    "map": "/map",
+    "not-found": "/nowhere",
+}
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+def deployed(browser: Browser, service: Service) -> dict[str, str]:
+    """Deploy one that is well and one that is not; return what addresses need of them."""
+    page = browser.new_page(base_url=service.address)
+    page.set_default_timeout(PATIENCE)
+    for template, name, state in (
+        ("tkt-hello", "seen", "Healthy"),
+        ("tkt-broken", "unwell", "Failed"),
+    ):
+        page.goto(f"/templates/{template}/deploy")
+        page.fill("[name='a.project_name']", name)
+        page.get_by_role("button", name="Deploy", exact=True).click()
+        page.wait_for_url(f"**/deployments/{name}")
+        expect(page.locator("#state")).to_have_text(state, timeout=60_000)
+    page.goto("/deployments/seen")
+    address = page.locator(".history a").first.get_attribute("href") or ""
+    page.close()
+    return {"commit": address.rpartition("/")[2]}
+
+
+@pytest.fixture(params=[(s, w) for s in ("light", "dark") for w in WIDTHS], ids="-".join)
+def look(
+    request: pytest.FixtureRequest, browser: Browser, service: Service
+) -> Iterator[tuple[Page, str, str]]:
+    scheme, width = request.param
+    context = browser.new_context(
+        base_url=service.address,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        viewport={"width": WIDTHS[width], "height": 900},
+    )
+    yield context.new_page(), scheme, width
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_accessible_and_fits_the_screen(
+    look: tuple[Page, str, str], name: str, deployed: dict[str, str]
+) -> None:
+    page, scheme, width = look
+    page.goto(PAGES[name].format(**deployed))
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(300)
+    results = Axe().run(page).response
+    violations = [
+        f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for each in results["violations"]
+        for node in each["nodes"]
+    ]
+    assert violations == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
+    moving = "document.getAnimations().filter((each) => each.playState === 'running').length"
+    assert page.evaluate(moving) == 0
+    if os.environ.get("THINKUBE_SCREENSHOTS") and scheme == (
+        "dark" if width == "narrow" else "light"
+    ):
+        IMAGES.mkdir(exist_ok=True)
+        page.screenshot(path=IMAGES / f"{name}-{width}.png", full_page=False)
