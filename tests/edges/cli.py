@@ -29,7 +29,7 @@ class CommandLine:
     started: list[str] = field(default_factory=list)
 
     def run(self, *arguments: str, typed: str = "", **environment: str) -> Result:
-        app = create_cli(self._backend())
+        app = create_cli(self.backend())
         return CliRunner().invoke(app, arguments, input=typed, env={"COLUMNS": "80", **environment})
 
     def json(self, *arguments: str, code: int = 0) -> Any:
@@ -42,7 +42,7 @@ class CommandLine:
         with self.scene.client() as client:
             return client.get(f"/api/v1{path}").json()
 
-    def _backend(self) -> Backend:
+    def backend(self) -> Backend:
         return Backend(
             platform=lambda: self.scene.platform,
             connect=self._connect,
