@@ -198,12 +198,19 @@ class DeploymentPage(Page):
     logs: tuple[LogLine, ...]
     log_cursor: str
     revisions: tuple[Revision, ...]
+    history_error: str
     newest: str
     key: str
 
     @property
     def busy(self) -> bool:
         return self.run is not None and not self.run.state.ended
+
+    @property
+    def rollback_to(self) -> str:
+        """The newest earlier version that was healthy; empty if there is none to go back to."""
+        earlier = (each.commit for each in self.revisions[1:] if each.healthy)
+        return "" if self.busy else next(earlier, "")
 
     @property
     def retryable(self) -> bool:
@@ -235,6 +242,7 @@ class RevisionPage(Page):
     before: str
     rolling_back: bool
     changes: tuple[FileChange, ...]
+    left_out: int
     key: str
 
 
@@ -245,6 +253,7 @@ class RemovalPage(Page):
 
     deployment: Deployment
     plan: tuple[Removal, ...]
+    users: tuple[str, ...]
     repository: bool
     volumes: bool
     key: str

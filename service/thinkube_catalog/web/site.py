@@ -109,6 +109,7 @@ class Site:
         environment.filters.update(
             marked=marked,
             coloured=code.coloured,
+            coloured_lines=code.coloured_lines,
             duration=duration,
             bytes=size_in_words,
             hue=hue,
