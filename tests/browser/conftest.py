@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ class Service:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("browser")
+    folder = _folder(tmp_path_factory)
     catalog = write_catalogue(folder / "offer", ROOT / "catalog" / "models.json")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -107,6 +108,16 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     yield service
     service.remove_everything()
     service.stop()
+
+
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the service keeps its things; pictures show a path like anybody's."""
+    if not os.environ.get("THINKUBE_SCREENSHOTS"):
+        return tmp_path_factory.mktemp("browser")
+    folder = Path(tempfile.gettempdir()) / "thinkube"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,9 @@ class AppTransport(httpx.BaseTransport):
         body = b"".join(request.stream)  # type: ignore[arg-type] # a client's stream, not async
         again = httpx.Request(request.method, request.url, headers=request.headers, content=body)
         answer = await inner.handle_async_request(again)
-        content = b"".join([part async for part in answer.aiter_raw()])  # compressed, if it is
-        headers = [(name, value) for name, value in answer.headers.raw]
+        content = await answer.aread()
+        # What was read is no longer compressed.
+        headers = [pair for pair in answer.headers.raw if pair[0].lower() != b"content-encoding"]
         return httpx.Response(answer.status_code, headers=headers, content=content)
 
 
