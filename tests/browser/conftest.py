@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -87,6 +88,42 @@ class Service:
 
         with urlopen(f"{self.address}/api/v1/deployments", timeout=10) as answer:  # noqa: S310 (our own address)
             return [item["name"] for item in json.load(answer)["items"]]
+
+    def deploy(self, template: str, name: str, state: str = "healthy") -> None:
+        """Deploy without a browser, and wait until it is as said."""
+        body = {"template": template, "name": name, "answers": {"project_name": name}}
+        httpx.post(f"{self.address}/api/v1/deployments", json=body).raise_for_status()
+        self.wait_for(name, state)
+
+    def wait_for(self, name: str, state: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := self.deployment(name)["state"]) != state:
+            assert time.monotonic() < deadline, f"{name} is {found}, not {state}"
+            time.sleep(0.1)
+
+    def deployment(self, name: str) -> dict[str, str]:
+        answer = httpx.get(f"{self.address}/api/v1/deployments/{name}", timeout=20)
+        found: dict[str, str] = answer.raise_for_status().json()
+        return found
+
+    def push(self, name: str, path: str, text: str) -> str:
+        """Do what a developer does: add a line to a file, commit and push; return the commit."""
+        folder = self.folder / "work" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        self._git("clone", "-q", self.deployment(name)["clone_url"], str(folder))
+        file = folder / path
+        file.write_text(f"{file.read_text() if file.exists() else ''}{text}\n")
+        within = ("-C", str(folder))
+        self._git(*within, "add", "-A")
+        self._git(*within, "commit", "-q", "-m", f"Say {text}")
+        self._git(*within, "push", "-q")
+        return self._git(*within, "rev-parse", "HEAD").strip()
+
+    def _git(self, *arguments: str) -> str:
+        who = ("-c", "user.name=A developer", "-c", "user.email=developer@example.org")
+        return subprocess.run(
+            ["git", *who, *arguments], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
 
     def _answers(self) -> bool:
         try:

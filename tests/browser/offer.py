@@ -89,11 +89,35 @@ TEMPLATES = {
     "tkt-slow": ("Slow starter", "applications", "Takes its time to come up", ["web"]),
     "tkt-broken": ("Broken page", "tools", "Fails at start, to see what is said then", ["web"]),
     "tkt-model-server": ("Model server", "inference", "Serves an open model on a GPU", ["vllm"]),
+    "tkt-oracle": ("Oracle", "inference", "Answers whatever it is asked", ["llm"]),
+    "tkt-asker": ("Asker", "applications", "Asks an oracle, and talks a lot meanwhile", ["web"]),
 }
 _EXTRA = {
+    "tkt-asker": """
+import threading
+def talk():
+    for number in range(1_000_000):
+        print(os.environ.get("LLM_BASE_URL"), "word", number, flush=True)
+        time.sleep(0.25)
+threading.Thread(target=talk, daemon=True).start()
+""",
     "tkt-slow": "time.sleep(6)",
     "tkt-broken": "print('no database at db:5432', file=sys.stderr, flush=True); sys.exit(3)",
 }
+
+_SPEC = {
+    "tkt-oracle": "  provides: [{type: llm, container: web, path: /v1}]\n",
+    "tkt-asker": """\
+    - name: second
+      build: .
+      port: 8081
+      size: small
+      health: /health
+      dev: {command: python3 app.py}
+  dependencies: [{name: oracle, type: llm, env: LLM_BASE_URL}]
+""",
+}
+"""What the descriptors of some have besides, before their routes."""
 
 
 def write_catalogue(folder: Path, models: Path) -> Path:
@@ -154,7 +178,9 @@ def _files(name: str, title: str, category: str, description: str) -> dict[str, 
         "manifest.yaml": manifest,
         "README.md": README.format(title=title),
         "template/app.py.jinja": app,
-        "template/thinkube.yaml.jinja": DESCRIPTOR,
+        "template/thinkube.yaml.jinja": DESCRIPTOR.replace(
+            "  routes:", f"{_SPEC.get(name, '')}  routes:"
+        ),
         "template/README.md.jinja": "# {{ project_name }}\n\nSays {{ greeting }}, {{ tone }}.\n"
         "{% if tracing %}Traces go to {{ tracing_host }}.\n{% endif %}",
         "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers | to_nice_yaml }}",

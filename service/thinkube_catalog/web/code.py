@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -23,6 +24,13 @@ def coloured(text: str, path: str) -> Markup:
     name = PurePosixPath(path).name
     language = _KNOWN_NAMES.get(name, "")
     return _coloured(text, f"*.{name}" if not language else "", language)
+
+
+def coloured_lines(lines: Sequence[str], path: str) -> list[Markup]:
+    """Return some lines of a file, each coloured by itself and whole."""
+    # Pygments closes each of its marks at the end of a line.
+    parts = [Markup(part) for part in coloured("\n".join(lines), path).split("\n")]  # noqa: S704 (escaped there)
+    return parts if len(parts) == len(lines) else [Markup.escape(line) for line in lines]
 
 
 def coloured_block(text: str, language: str) -> Markup:

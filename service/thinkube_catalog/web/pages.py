@@ -17,8 +17,9 @@ from thinkube_catalog.domain.questions import Question
 from thinkube_catalog.operations.browse import Page as FoundTemplates
 from thinkube_catalog.operations.browse import TemplateDetails, TemplateSummary
 from thinkube_catalog.operations.changes import Removal, Revision
+from thinkube_catalog.operations.dependencies import Graph, Node
 from thinkube_catalog.operations.inspection import Inspection
-from thinkube_catalog.web.drawing import Drawing
+from thinkube_catalog.web.layers import Drawing
 from thinkube_catalog.web.questionnaire import QuestionField
 from thinkube_catalog.web.trees import FileChange, Folder, KubernetesObject
 
@@ -197,12 +198,19 @@ class DeploymentPage(Page):
     logs: tuple[LogLine, ...]
     log_cursor: str
     revisions: tuple[Revision, ...]
+    history_error: str
     newest: str
     key: str
 
     @property
     def busy(self) -> bool:
         return self.run is not None and not self.run.state.ended
+
+    @property
+    def rollback_to(self) -> str:
+        """The newest earlier version that was healthy; empty if there is none to go back to."""
+        earlier = (each.commit for each in self.revisions[1:] if each.healthy)
+        return "" if self.busy else next(earlier, "")
 
     @property
     def retryable(self) -> bool:
@@ -234,6 +242,7 @@ class RevisionPage(Page):
     before: str
     rolling_back: bool
     changes: tuple[FileChange, ...]
+    left_out: int
     key: str
 
 
@@ -244,6 +253,7 @@ class RemovalPage(Page):
 
     deployment: Deployment
     plan: tuple[Removal, ...]
+    users: tuple[str, ...]
     repository: bool
     volumes: bool
     key: str
@@ -303,12 +313,16 @@ class BulkPage(Page):
 
 @dataclass(frozen=True)
 class MapPage(Page):
+    """What uses what; `alone_more` counts what uses nothing and is not listed either."""
+
     html: ClassVar[str] = "map.html"
     section: ClassVar[str] = "map"
-    script: ClassVar[str] = "map"
+    script: ClassVar[str] = "deployments"
 
+    graph: Graph
     drawing: Drawing
-    left_out: int
+    alone: tuple[Node, ...]
+    alone_more: int
 
 
 @dataclass(frozen=True)

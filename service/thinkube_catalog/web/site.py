@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from thinkube_catalog.operations.dependencies import Dependencies
 from thinkube_catalog.operations.inspection import Inspections
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.web import code, security, urls
@@ -43,6 +44,10 @@ class Site:
     @cached_property
     def inspections(self) -> Inspections:
         return Inspections(self.platform)
+
+    @cached_property
+    def dependencies(self) -> Dependencies:
+        return Dependencies(self.platform)
 
     def respond(self, request: Request, page: Page, status: int = 200) -> Response:
         """Return a page as a response, compressed where the browser takes that."""
@@ -104,6 +109,7 @@ class Site:
         environment.filters.update(
             marked=marked,
             coloured=code.coloured,
+            coloured_lines=code.coloured_lines,
             duration=duration,
             bytes=size_in_words,
             hue=hue,

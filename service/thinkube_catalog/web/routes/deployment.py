@@ -11,8 +11,14 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from thinkube_catalog.domain.deployments import Deployment, DeploymentNotFoundError, Event, Run
-from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    DeploymentNotFoundError,
+    Event,
+    Run,
+    State,
+)
+from thinkube_catalog.domain.errors import CatalogError, NotFoundError, Problem, UnavailableError
 from thinkube_catalog.domain.forge import CommitNotFoundError
 from thinkube_catalog.domain.gitops import (
     ApplicationNotFoundError,
@@ -24,6 +30,7 @@ from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.operations import changes, secret_delivery
 from thinkube_catalog.operations.changes import Revision
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.releases import is_newer
 from thinkube_catalog.operations.rollout import problem_of, repository_of
 from thinkube_catalog.web import urls
 from thinkube_catalog.web.fields import SentFields
@@ -33,6 +40,7 @@ from thinkube_catalog.web.site import Site, redirect
 from thinkube_catalog.web.trees import differences
 
 MOST_EVENTS = 60
+MOST_FILES = 200
 MOST_LINES = 200
 LONGEST_LINE = 4000
 _CODES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -106,6 +114,7 @@ def _add_removing(router: APIRouter, site: Site) -> None:
             title=site.texts("removal.title", name=name),
             deployment=platform.deployments.get(name),
             plan=plan,
+            users=site.dependencies.graph().users_of(name),
             repository=repository,
             volumes=volumes,
             key=uuid4().hex,
@@ -135,6 +144,7 @@ def _page(site: Site, deployment: Deployment, container: str) -> DeploymentPage:
     run = _latest(platform, deployment)
     events = _events(platform, name)
     application, unavailable = _application(platform, name)
+    revisions, history_error = _history(platform, name)
     containers = tuple(each.name for each in application.containers) if application else ()
     chosen = container if container in containers else ""
     logs = _logs(platform, name, chosen)
@@ -153,7 +163,8 @@ def _page(site: Site, deployment: Deployment, container: str) -> DeploymentPage:
         container=chosen,
         logs=logs,
         log_cursor=logs[-1].cursor if logs else "",
-        revisions=_history(platform, name),
+        revisions=revisions,
+        history_error=history_error,
         newest=_newest(site, deployment),
         key=uuid4().hex,
     )
@@ -200,7 +211,9 @@ def _problems(
     """Return what is wrong now: what the engine sees, else what was recorded."""
     troubled = application is not None and (application.failed or application.health not in _WELL)
     live = [problem_of(cause) for cause in application.causes] if application and troubled else []
-    recorded = deployment.problems or (run.problems if run is not None else ())
+    # A run that failed is past and gone once something else has made the application healthy.
+    of_run = run.problems if run is not None and deployment.state is not State.HEALTHY else ()
+    recorded = deployment.problems or of_run
     found: Sequence[Problem] = live or recorded
     keys = tuple(deployment.secrets.values())
     return tuple(
@@ -226,22 +239,25 @@ def _logs(platform: Platform, name: str, container: str) -> tuple[LogLine, ...]:
     return tuple(replace(line, text=plain(line.text)) for line in lines)
 
 
-def _history(platform: Platform, name: str) -> tuple[Revision, ...]:
+def _history(platform: Platform, name: str) -> tuple[tuple[Revision, ...], str]:
+    """Return the versions, or why they cannot be read: the rest of the page still helps."""
     try:
-        return changes.history(platform, name)
-    except CatalogError:
-        return ()  # nothing is published yet, or the forge is away; the rest still helps
+        return changes.history(platform, name), ""
+    except NotFoundError:
+        return (), ""  # nothing is published yet
+    except CatalogError as error:
+        return (), str(error)
 
 
 def _newest(site: Site, deployment: Deployment) -> str:
-    """Return the template's newest version where it is another one."""
+    """Return the template's newest release where it is newer."""
     try:
         entry = site.platform.catalogs.load().entry(deployment.template)
     except CatalogError:
         return ""
     known = site.inspections.of([entry]).get(entry.name)
     version = known.version if known is not None else ""
-    return version if version != deployment.release.version else ""
+    return version if is_newer(version, deployment.release.version) else ""
 
 
 def _revision(
@@ -258,6 +274,7 @@ def _revision(
     before = revisions[0].commit if rolling_back else earlier
     files = platform.forge.files
     old = files(repository, before) if before else FileTree({})
+    changed = differences(old, files(repository, revision.commit))
     key = "revision.back_title" if rolling_back else "revision.title"
     return RevisionPage(
         title=site.texts(key, commit=revision.commit[:12]),
@@ -265,6 +282,7 @@ def _revision(
         revision=revision,
         before=before,
         rolling_back=rolling_back,
-        changes=differences(old, files(repository, revision.commit)),
+        changes=changed[:MOST_FILES],
+        left_out=max(len(changed) - MOST_FILES, 0),
         key=uuid4().hex,
     )

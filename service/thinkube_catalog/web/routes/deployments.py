@@ -14,8 +14,9 @@ from thinkube_catalog.domain.deployments import DeploymentSummary
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.operations import changes
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.releases import is_newer
 from thinkube_catalog.web import urls
-from thinkube_catalog.web.fields import SentFields
+from thinkube_catalog.web.fields import Fields, SentFields
 from thinkube_catalog.web.pages import BulkPage, BulkPlan, DeploymentLine, DeploymentsPage, Option
 from thinkube_catalog.web.site import Site
 
@@ -61,7 +62,7 @@ def routes(site: Site) -> APIRouter:
             action = ACTIONS[0]
         confirmed = fields.get("confirmed") == "true"
         act = _perform if confirmed else _plan
-        plans = tuple(act(site.platform, action, name, fields.get("key")) for name in names)
+        plans = tuple(act(site.platform, action, name, fields) for name in names)
         page = BulkPage(
             title=site.texts(f"bulk.{action}", n=len(names)),
             action=action,
@@ -107,7 +108,7 @@ def _newest(site: Site, templates: Iterable[str]) -> Mapping[str, str]:
 
 def _outdated(each: DeploymentSummary, newest: Mapping[str, str]) -> str:
     version = newest.get(each.template, "")
-    return version if version and version != each.version else ""
+    return version if is_newer(version, each.version) else ""
 
 
 def _fits(each: DeploymentSummary, filters: Mapping[str, str], newest: Mapping[str, str]) -> bool:
@@ -127,7 +128,7 @@ def _options(
     return tuple(Option(value, value, count) for value, count in ordered[:MOST_OPTIONS] if value)
 
 
-def _plan(platform: Platform, action: str, name: str, _key: str) -> BulkPlan:
+def _plan(platform: Platform, action: str, name: str, _fields: Fields) -> BulkPlan:
     try:
         if action == "remove":
             return BulkPlan(name, changes.removal_plan(platform, name))
@@ -137,10 +138,16 @@ def _plan(platform: Platform, action: str, name: str, _key: str) -> BulkPlan:
     return BulkPlan(name, ())
 
 
-def _perform(platform: Platform, action: str, name: str, key: str) -> BulkPlan:
+def _perform(platform: Platform, action: str, name: str, fields: Fields) -> BulkPlan:
     try:
         if action == "remove":
-            changes.remove(platform, name, key=key)
+            changes.remove(
+                platform,
+                name,
+                repository=fields.get("repository") == "true",
+                volumes=fields.get("volumes") == "true",
+                key=fields.get("key"),
+            )
         else:
             changes.retry(platform, name)
     except CatalogError as error:

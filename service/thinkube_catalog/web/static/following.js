@@ -4,13 +4,14 @@
 
 const SILENT = 40000; // A stream says something at least every 15 s; one that does not is dead.
 const HELD = 20; // Seconds for which the service holds a question that has no answer yet.
-const SILENCES = 2; // So often a stream may fall silent before streams are given up.
+const FAULTS = 2; // So many streams in a row may bring nothing before they are given up for a while.
+const WITHOUT_STREAMS = 60000;
 const SLOWEST = 5000;
 
 // With `every`, asks once in so many milliseconds and holds no connection open in between.
 // `onMissing` is given the status of an answer that is no list, and says whether to give up.
 export function follow(address, { cursor, every = 0, onItems, onLost, onBack, onMissing }) {
-  const state = { address, cursor, every, lost: false, failures: 0, silences: 0, stopped: false };
+  const state = { address, cursor, every, lost: false, failures: 0, faults: 0, stopped: false };
   state.tell = (items, next) => {
     state.cursor = next;
     if (items.length) onItems(items);
@@ -38,8 +39,7 @@ async function run(state, onLost, onMissing) {
 
 async function turn(state, onLost, onMissing) {
   try {
-    const wanted = state.every || state.silences >= SILENCES;
-    const status = await (wanted ? ask(state) : stream(state));
+    const status = await (state.every || withoutStreams(state) ? ask(state) : stream(state));
     if (status && onMissing(status)) state.stopped = true;
     else await pause(status ? 3000 : state.every, state);
   } catch {
@@ -51,6 +51,16 @@ async function turn(state, onLost, onMissing) {
     }
     await pause(Math.min(250 * 2 ** state.failures, SLOWEST), state);
   }
+}
+
+// Some networks let no stream through; then asking again and again does as well.
+function withoutStreams(state) {
+  if (state.faults < FAULTS) return false;
+  state.since ??= Date.now();
+  if (Date.now() - state.since < WITHOUT_STREAMS) return true;
+  state.since = undefined;
+  state.faults = 0;
+  return false;
 }
 
 // After a sleep, or with another network, what was open may be dead without knowing it.
@@ -106,6 +116,7 @@ async function ask(state) {
 }
 
 async function stream(state) {
+  state.faults += 1; // until it brings something
   const response = await request(state, "text/event-stream");
   if (!response.ok) return response.status;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -113,6 +124,7 @@ async function stream(state) {
   for (;;) {
     const { done, value } = await heard(reader, state);
     if (done) throw new Error("the stream has ended");
+    state.faults = 0;
     state.well();
     const parts = (text + value).split("\n\n");
     text = parts.pop();
@@ -127,10 +139,7 @@ function item(part) {
 }
 
 async function heard(reader, state) {
-  const timer = setTimeout(() => {
-    state.silences += 1;
-    state.abort.abort();
-  }, SILENT);
+  const timer = setTimeout(() => state.abort.abort(), SILENT);
   try {
     return await reader.read();
   } finally {
