@@ -27,7 +27,7 @@ _LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 GREETING = """
 Thinkube Catalog {version} is at {address}
 
-  Try it, in another terminal:
+  Open it in a browser, or try it in another terminal:
     {tkt} list
     {tkt} show tkt-rag-agent
     {tkt} deploy tkt-rag-agent legal-qa --defaults --wait
