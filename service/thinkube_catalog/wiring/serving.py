@@ -62,7 +62,7 @@ def serve(settings: Settings) -> None:
             metrics=metrics,
             lifespan=lambda _app: _running(service, claim, address),
         )
-        install_pages(app, Site(service.platform, program_version()))
+        install_pages(app, Site(service.platform, program_version(), settings.gpus))
         config = uvicorn.Config(
             app,
             log_config=None,
