@@ -45,6 +45,8 @@ def deployed(browser: Browser, service: Service) -> dict[str, str]:
     page.set_default_timeout(PATIENCE)
     for template, name, state in (
         ("tkt-hello", "seen", "Healthy"),
+        ("tkt-oracle", "oracle", "Healthy"),
+        ("tkt-asker", "user-of-oracle", "Healthy"),
         ("tkt-broken", "unwell", "Failed"),
     ):
         page.goto(f"/templates/{template}/deploy")
