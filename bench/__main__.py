@@ -19,6 +19,7 @@ PARTS = {
     "git": "Publishing to the embedded forge",
     "engine": "The embedded engine",
     "deploy": "Deploying on the embedded platform",
+    "pages": "Pages, with 10,000 templates and 5,000 deployments",
     "service": "The service itself",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"

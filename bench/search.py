@@ -70,8 +70,8 @@ _ROUNDS = 5
 
 def measure() -> list[Row]:
     """Return a row for each size and query, and one for reading the largest catalogue."""
-    rows = [row for size in SIZES for row in _searching(_written(size), size)]
-    text = _written(SIZES[-1])
+    rows = [row for size in SIZES for row in _searching(written(size), size)]
+    text = written(SIZES[-1])
     reading = _seconds(lambda: Catalog(parse_repositories(text).value.entries).index)
     by_hand = _seconds(lambda: json.loads(text))
     note = "checks every field and builds the index; done once per change of the file"
@@ -106,7 +106,7 @@ def _scan(entries: tuple[CatalogEntry, ...], query: str) -> list[CatalogEntry]:
     ]
 
 
-def _written(size: int) -> str:
+def written(size: int) -> str:
     chance = random.Random(1)  # noqa: S311 (the same catalogue in each run)
     rare = ["".join(chance.choices(_SYLLABLES, k=3)) for _ in range(6_000)]
     words = [*_TOPICS, *rare]

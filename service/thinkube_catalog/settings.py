@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -106,6 +114,12 @@ class Settings(BaseSettings):
         "name, type, url, and optionally model and api_key.",
     )
 
+    gpus: Annotated[tuple[PositiveFloat, ...], NoDecode] = Field(
+        default=(),
+        description="GiB of memory of each GPU that applications may use, by commas; pages show "
+        "beside it what a model needs.",
+    )
+
     # How things are named in what is generated
     domain_name: str = Field(
         default="localhost",
@@ -133,7 +147,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split_lists(cls, values: object) -> object:
         if isinstance(values, dict):
-            for name in ("catalog", "allowed_hosts"):
+            for name in ("catalog", "allowed_hosts", "gpus"):
                 if isinstance(values.get(name), str):
                     parts = values[name].split(",")
                     values[name] = tuple(part.strip() for part in parts if part.strip())

@@ -1,9 +1,12 @@
 """llama.cpp's OpenAI-compatible server, with a model file of ours."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.components.environments import CACHE, environment, locked
 from tests.components.servers import free_port, running
@@ -29,6 +32,8 @@ def _wheel() -> Path:
     pattern = f"llama_cpp_python-{_VERSION}-*.whl"
     with locked(folder / "llama"):
         if not list(folder.glob(pattern)):
+            if shutil.which("c++") is None:
+                pytest.skip("building llama.cpp needs a C++ compiler")
             python = environment("pip==26.0")
             build = [str(python), "-m", "pip", "wheel", "--quiet", "--no-deps"]
             build += ["--wheel-dir", str(folder), f"llama-cpp-python=={_VERSION}"]

@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -54,6 +55,13 @@ class Terminal:
 
     def type(self, line: str) -> None:
         os.write(self._ours, line.encode() + b"\n")
+
+    def wait_until_hidden(self, seconds: float = 30) -> None:
+        """Wait until what is typed is not shown: what came before would be thrown away."""
+        deadline = time.monotonic() + seconds
+        while termios.tcgetattr(self._ours)[3] & termios.ECHO:
+            assert time.monotonic() < deadline, "what is typed is shown"
+            time.sleep(0.01)
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from thinkube_catalog.api.guard import HEADERS, LARGEST_BODY, Access
 
 TOKEN = "canary-of-the-guard"
 DEPLOY = {"template": "tkt-chat", "name": "chat"}
+
+
+def password(word: str) -> str:
+    """What a browser makes of a name and a password."""
+    return b64encode(f"anybody:{word}".encode()).decode()
 
 
 @pytest.fixture
@@ -86,17 +92,31 @@ def test_what_a_form_of_another_site_can_send_is_no_request(
 
 @pytest.mark.parametrize("path", ["/api/v1/templates", "/metrics", "/openapi.json", "/nowhere"])
 @pytest.mark.parametrize(
-    "given", ["", f"Basic {TOKEN}", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", "Bearer \xe9"]
+    "given",
+    [
+        "",
+        f"Basic {TOKEN}",
+        f"Basic {password('wrong')}",
+        "Basic !",
+        f"Digest {TOKEN}",
+        "Bearer",
+        "Bearer wrong",
+        f"Bearer {TOKEN}x",
+        "Bearer \xe9",
+    ],
 )
 def test_without_the_token_nothing_is_told(locked: httpx.Client, path: str, given: str) -> None:
     answer = locked.get(path, headers={b"authorization": given.encode("latin-1")})
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    offered = answer.headers["www-authenticate"]
+    assert offered.startswith("Basic realm=")  # a browser asks for it
+    assert offered.endswith("Bearer")
     assert TOKEN not in answer.text
 
 
-def test_the_token_opens_everything(locked: httpx.Client) -> None:
-    headers = {"authorization": f"bearer {TOKEN}"}
+@pytest.mark.parametrize("given", [f"bearer {TOKEN}", f"Basic {password(TOKEN)}"])
+def test_the_token_opens_everything(locked: httpx.Client, given: str) -> None:
+    headers = {"authorization": given}
     assert locked.get("/api/v1/templates", headers=headers).status_code == 200
 
 

@@ -126,6 +126,7 @@ def test_nobody_is_asked_for_defaults_that_were_accepted(service: Service) -> No
 def test_a_missing_secret_is_asked_for_and_not_shown(service: Service) -> None:
     with service.terminal("deploy tkt-guarded one --defaults --secret HF_TOKEN") as terminal:
         terminal.wait_for("HF_TOKEN")
+        terminal.wait_until_hidden()
         terminal.type("canary-typed")
         assert terminal.wait() == 0
         assert "canary" not in terminal.raw

@@ -15,10 +15,15 @@ from tests.components.llama_server import llama_server
 from tests.components.tiny_model import tiny_model
 from tests.journeys.installation import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-
 OWN_CATALOG = Path(__file__).parents[2] / "catalog"
 LICENCES = Path("/usr/share/common-licenses")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not LICENCES.is_dir(), reason="reads the licence texts that Debian ships"),
+]
+
 KEY = "sk-canary-0815"
 QUESTION = "May I charge a price for each copy that I convey?"
 ANSWER = "You may charge any price or no price for each copy that you convey [1]."

@@ -37,6 +37,9 @@ STATUS: tuple[tuple[type[CatalogError], int, str], ...] = (
 )
 """The one table from kinds of errors to HTTP."""
 
+CHALLENGES = 'Basic realm="any name, and the token as password", charset="UTF-8", Bearer'
+"""Programs send the token as they like; browsers ask for it, so pages need no sign-in."""
+
 _TITLES = {401: "A token is required", 403: "Not allowed", 413: "Too large"}
 
 _log = logging.getLogger(__name__)
@@ -79,7 +82,7 @@ def problem_response(status: int, kind: str, detail: str, instance: str) -> JSON
     """Return a problem document for a refusal that is no exception."""
     response = _document(status, kind, _TITLES.get(status, "Refused"), detail, instance)
     if status == 401:  # noqa: PLR2004 (as RFC 9110 names it)
-        response.headers["WWW-Authenticate"] = "Bearer"
+        response.headers["WWW-Authenticate"] = CHALLENGES
     return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -48,9 +49,13 @@ class Access:
         return None
 
     def _has_token(self, headers: Headers) -> bool:
+        """Take the token as a bearer token, or as the password that a browser has asked for."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        same = secrets.compare_digest(given.strip().encode(), self.token.encode())
-        return scheme.lower() == "bearer" and same
+        if scheme.lower() == "basic":
+            given = _password(given)
+        elif scheme.lower() != "bearer":
+            return False
+        return secrets.compare_digest(given.strip().encode(), self.token.encode())
 
 
 class Guard:
@@ -112,6 +117,14 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sent
+
+
+def _password(credentials: str) -> str:
+    """Return the password of Basic credentials (RFC 7617), empty if they are none."""
+    try:
+        return b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _host(value: str) -> str:

@@ -27,7 +27,7 @@ _LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 GREETING = """
 Thinkube Catalog {version} is at {address}
 
-  Try it, in another terminal:
+  Open it in a browser, or try it in another terminal:
     {tkt} list
     {tkt} show tkt-rag-agent
     {tkt} deploy tkt-rag-agent legal-qa --defaults --wait
@@ -62,7 +62,7 @@ def serve(settings: Settings) -> None:
             metrics=metrics,
             lifespan=lambda _app: _running(service, claim, address),
         )
-        install_pages(app, Site(service.platform, program_version()))
+        install_pages(app, Site(service.platform, program_version(), settings.gpus))
         config = uvicorn.Config(
             app,
             log_config=None,

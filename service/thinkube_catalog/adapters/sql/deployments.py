@@ -45,6 +45,7 @@ from thinkube_catalog.domain.deployments import (
 from thinkube_catalog.domain.errors import ConflictError
 
 _TRIES = 5
+_STATES = {state.value: state for state in State}
 
 
 class SqlDeployments:
@@ -99,9 +100,14 @@ class SqlDeployments:
         )
         living = col(DeploymentRow.state) != State.REMOVED.value
         with self._database.reading() as session:
-            rows = session.execute(sql_select(*columns).where(living).order_by(columns[0]))
+            # Thousands of rows: plain ones, without what the session does for objects.
+            rows = session.connection().execute(
+                sql_select(*columns).where(living).order_by(columns[0])
+            )
             return [
-                DeploymentSummary(name, template, version or "", State(state), owner or "", url, at)
+                DeploymentSummary(
+                    name, template, version or "", _STATES[state], owner or "", url, at
+                )
                 for name, template, version, state, owner, url, at in rows
             ]
 
