@@ -1,8 +1,9 @@
-"""`tkt doctor` for the embedded platform."""
+"""`tkt doctor`: everything that this installation is set up to need."""
 
 from __future__ import annotations
 
 from thinkube_catalog.adapters import machine
+from thinkube_catalog.adapters.gitea.doctor import check_gitea
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.errors import CatalogError
@@ -18,10 +19,19 @@ def examine(settings: Settings) -> list[Check]:
         machine.check_git(),
         machine.check_uv(),
         machine.check_folder(settings.data_dir),
+        *_check_forge(settings),
         _check_catalog(settings),
         *(machine.check_provider(provider) for provider in providers(settings)),
         _check_service(settings),
     ]
+
+
+def _check_forge(settings: Settings) -> list[Check]:
+    if settings.forge != "gitea":
+        return []  # the folder of the local forge is the data folder
+    token = settings.gitea_token.get_secret_value()
+    owners = dict.fromkeys((settings.gitea_org, settings.templates_org))
+    return check_gitea(settings.gitea_url, token, tuple(owners))
 
 
 def _check_catalog(settings: Settings) -> Check:
