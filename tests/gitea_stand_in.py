@@ -80,6 +80,7 @@ class GiteaStandIn:
     may_make_owners: bool = True
     is_owner: bool = True
     http_git_disabled: bool = False
+    on_delete: Callable[[], object] = bool  # what happens right after a deletion
     ids: int = 10
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -384,6 +385,7 @@ class Call:
             if not self.gitea.is_owner:
                 raise Refusal(403, "Must be an owner of the organization")
             self.gitea.repositories.remove(stored)
+            self.gitea.on_delete()
             return Reply(204)
         if self.method == "PATCH" and stored.archived:
             raise Refusal(423, "repository is archived")

@@ -8,8 +8,8 @@ from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.settings import Settings
-from thinkube_catalog.wiring.offline import open_platform
-from thinkube_catalog.wiring.parts import providers
+from thinkube_catalog.wiring.forges import template_sources
+from thinkube_catalog.wiring.parts import file_catalogs, providers
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -36,7 +36,7 @@ def _check_forge(settings: Settings) -> list[Check]:
 
 def _check_catalog(settings: Settings) -> Check:
     try:
-        catalog = open_platform(settings).catalogs.load()
+        catalog = file_catalogs(settings, template_sources(settings)).load()
     except CatalogError as error:
         return Check("catalog", good=False, message=str(error), mend="correct THINKUBE_CATALOG")
     if catalog.warnings:
