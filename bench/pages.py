@@ -52,6 +52,7 @@ CROWDED = {
     "catalog, page 2 of a tag": "/?tag=agent&after=30:x",
     "deployments": "/deployments",
     "deployments, filtered": "/deployments?state=degraded&q=app",
+    "map": "/map",
 }
 REAL = {
     "template (tkt-rag-agent)": "/templates/tkt-rag-agent",

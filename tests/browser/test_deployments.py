@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PATIENCE, Service
@@ -16,9 +17,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def pair(service: Service) -> None:
     """Deploy two of which one uses the other."""
-    if "asker" not in service.names():
-        service.deploy("tkt-oracle", "oracle")
-        service.deploy("tkt-asker", "asker")
+    for template, name in (("tkt-oracle", "oracle"), ("tkt-asker", "asker")):
+        if name not in service.names():
+            service.deploy(template, name)
 
 
 def test_going_back_shows_first_what_it_changes_and_leaves_a_new_version(
@@ -120,6 +121,7 @@ def test_several_are_removed_together_by_keyboard_and_choices_outlive_renewal(
     page.get_by_role("button", name="Remove").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".plan > li")).to_have_count(2)
+    assert Axe().run(page).response["violations"] == []
     page.get_by_label("Delete their repositories").check()
     page.get_by_role("button", name="Remove 2 deployments").click()
     expect(page.get_by_text("under way")).to_have_count(2)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
 from playwright.sync_api import Browser, Page, expect
@@ -30,7 +31,9 @@ PAGES = {
     "deployment": "/deployments/seen",
     "deployment-failed": "/deployments/unwell",
     "revision": "/deployments/seen/history/{commit}",
-    "removal": "/deployments/seen/remove",
+    "rollback": "/deployments/seen/history/{first}?back=true",
+    "removal": "/deployments/oracle/remove",
+    "removed": "/deployments/gone",
     "deployments": "/deployments",
     "map": "/map",
     "not-found": "/nowhere",
@@ -54,10 +57,14 @@ def deployed(browser: Browser, service: Service) -> dict[str, str]:
         page.get_by_role("button", name="Deploy", exact=True).click()
         page.wait_for_url(f"**/deployments/{name}")
         expect(page.locator("#state")).to_have_text(state, timeout=60_000)
-    page.goto("/deployments/seen")
-    address = page.locator(".history a").first.get_attribute("href") or ""
     page.close()
-    return {"commit": address.rpartition("/")[2]}
+    for template, name in (("tkt-oracle", "oracle"), ("tkt-asker", "asker"), ("tkt-hello", "gone")):
+        service.deploy(template, name)
+    first = service.deployment("seen")["commit"]
+    second = service.push("seen", "app.py", "print('and more')")
+    httpx.delete(f"{service.address}/api/v1/deployments/gone").raise_for_status()
+    service.wait_for("seen", "healthy")
+    return {"commit": second, "first": first}
 
 
 @pytest.fixture(params=[(s, w) for s in ("light", "dark") for w in WIDTHS], ids="-".join)

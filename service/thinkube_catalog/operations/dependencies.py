@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from thinkube_catalog.domain.deployments import Deployment
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    DeploymentNotFoundError,
+    DeploymentSummary,
+)
 from thinkube_catalog.domain.descriptor import Variable
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.operations.platform import Platform
@@ -18,6 +25,10 @@ from thinkube_catalog.operations.rollout import repository_of
 
 PATIENCE_SECONDS = 0.6
 """How long one look may spend on reading repositories that nobody has read yet."""
+
+
+MANY = 20
+"""From so many records on they are read all together."""
 
 
 class NodeKind(StrEnum):
@@ -62,54 +73,73 @@ class Graph:
         return tuple(edge for edge in self.edges if edge.user == name)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a record that was changed last at that time led to."""
+
+    changed_at: datetime
+    commit: str
+    variables: Sequence[Variable]
+
+
 @dataclass
 class Dependencies:
-    """What is known of bindings, by deployment and commit. Safe to share between threads."""
+    """What is known of bindings, by deployment. Safe to share between threads.
+
+    A record that has not changed since is not looked at again, nor a commit that has been read.
+    """
 
     platform: Platform
-    _known: dict[str, tuple[str, tuple[Variable, ...]]] = field(default_factory=dict)
+    _known: dict[str, _Read] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def graph(self, patience: float = PATIENCE_SECONDS) -> Graph:
         """Return everything and what it uses, reading repositories while patience lasts."""
         deadline = time.monotonic() + patience
-        deployments = list(living(self.platform))
-        bound: dict[str, Sequence[Variable]] = {}
-        unread = 0
-        for deployment in deployments:
-            known = self._bindings(deployment, may_read=time.monotonic() < deadline)
-            if known is None:
-                unread += 1
-            else:
-                bound[deployment.name] = known
-        self._forget_others(deployments)
-        return draw(self.platform, deployments, bound, unread)
+        deployments = self.platform.deployments.summaries()
+        changed = {each.name for each in deployments if not self._is_known(each)}
+        for deployment in self._records(changed):
+            if time.monotonic() > deadline:
+                break
+            self._look(deployment)
+            changed.discard(deployment.name)
+        self._forget_others(each.name for each in deployments)
+        with self._lock:
+            known = dict(self._known)
+        bound = {name: read.variables for name, read in known.items() if read.variables}
+        return draw(self.platform, deployments, bound, len(changed))
 
-    def _bindings(self, deployment: Deployment, *, may_read: bool) -> Sequence[Variable] | None:
+    def _is_known(self, seen: DeploymentSummary) -> bool:
+        known = self._known.get(seen.name)
+        return known is not None and known.changed_at == seen.changed_at
+
+    def _records(self, names: Collection[str]) -> Iterator[Deployment]:
+        if len(names) > MANY:
+            yield from (each for each in living(self.platform) if each.name in names)
+            return
+        for name in sorted(names):
+            with suppress(DeploymentNotFoundError):  # removed in this very moment
+                yield self.platform.deployments.get(name)
+
+    def _look(self, deployment: Deployment) -> None:
         commit = deployment.healthy_commit or deployment.commit
+        known = self._known.get(deployment.name)
+        if known is not None and known.commit == commit:
+            variables = known.variables
+        else:
+            variables = _recorded(self.platform, deployment.name, commit) if commit else ()
         with self._lock:
-            known = self._known.get(deployment.id)
-        if known is not None and known[0] == commit:
-            return known[1]
-        if not commit:
-            return ()
-        if not may_read:
-            return None
-        read = _recorded(self.platform, deployment.name, commit)
-        with self._lock:
-            self._known[deployment.id] = (commit, read)
-        return read
+            self._known[deployment.name] = _Read(deployment.changed_at, commit, variables)
 
-    def _forget_others(self, deployments: Iterable[Deployment]) -> None:
-        ids = {deployment.id for deployment in deployments}
+    def _forget_others(self, names: Iterable[str]) -> None:
         with self._lock:
-            for gone in self._known.keys() - ids:
+            for gone in self._known.keys() - set(names):
                 del self._known[gone]
 
 
 def draw(
     platform: Platform,
-    deployments: Sequence[Deployment],
+    deployments: Sequence[DeploymentSummary],
     bound: Mapping[str, Sequence[Variable]],
     unread: int = 0,
 ) -> Graph:
@@ -133,7 +163,7 @@ def draw(
     )
 
 
-def _deployed(deployments: Iterable[Deployment]) -> list[Node]:
+def _deployed(deployments: Iterable[DeploymentSummary]) -> list[Node]:
     return [
         Node(each.name, NodeKind.DEPLOYMENT, each.state.value, each.template)
         for each in deployments
@@ -143,7 +173,7 @@ def _deployed(deployments: Iterable[Deployment]) -> list[Node]:
 class _Places:
     """Who answers at an address. A deployment comes before a configured endpoint of its name."""
 
-    def __init__(self, platform: Platform, deployments: Sequence[Deployment]) -> None:
+    def __init__(self, platform: Platform, deployments: Sequence[DeploymentSummary]) -> None:
         self._names: dict[str, str] = {}
         self._providers = {each.name: each for each in platform.providers}
         self._unknown: set[str] = set()
@@ -179,6 +209,7 @@ class _Places:
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "redis": 6379}
 
 
+@lru_cache(maxsize=16_384)
 def _place(address: str) -> str:
     """Return host and port of an address; empty when it has none. Logins are left out."""
     try:

@@ -28,8 +28,9 @@ def coloured(text: str, path: str) -> Markup:
 
 def coloured_lines(lines: Sequence[str], path: str) -> list[Markup]:
     """Return some lines of a file, each coloured by itself and whole."""
-    # Pygments closes each of its marks at the end of a line.
-    parts = [Markup(part) for part in coloured("\n".join(lines), path).split("\n")]  # noqa: S704 (escaped there)
+    # Pygments closes each of its marks at the end of a line, and ends the last line as well.
+    html = coloured("".join(f"{line}\n" for line in lines), path)
+    parts = [Markup(part) for part in html.removesuffix("\n").split("\n")]  # noqa: S704 (escaped there)
     return parts if len(parts) == len(lines) else [Markup.escape(line) for line in lines]
 
 

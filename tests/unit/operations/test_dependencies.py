@@ -6,20 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from tests.builders import a_deployment
+from tests.builders import A_MOMENT
 from tests.stage import Stage, a_stage
 from thinkube_catalog.domain.bindings import Provider
-from thinkube_catalog.domain.deployments import Deployment, Run, RunKind
+from thinkube_catalog.domain.deployments import DeploymentSummary, Run, RunKind, State
 from thinkube_catalog.domain.descriptor import Variable
-from thinkube_catalog.operations import deploy
+from thinkube_catalog.operations import changes, deploy
 from thinkube_catalog.operations.dependencies import Dependencies, Edge, NodeKind, draw
 from thinkube_catalog.operations.deploy import DeploymentRequest
 
-MODEL = a_deployment(id="m", name="model", url="http://127.0.0.1:4100")
-AGENT = a_deployment(id="a", name="agent", url="http://agent.example.org")
+
+def running(name: str, url: str) -> DeploymentSummary:
+    return DeploymentSummary(name, "tkt-chat", "v1.0.0", State.HEALTHY, "", url, A_MOMENT)
 
 
-def uses(value: str, *deployments: Deployment, stage: Stage | None = None) -> list[Edge]:
+MODEL = running("model", "http://127.0.0.1:4100")
+AGENT = running("agent", "http://agent.example.org")
+
+
+def uses(value: str, *deployments: DeploymentSummary, stage: Stage | None = None) -> list[Edge]:
     platform = (stage or a_stage()).platform
     bound = {"agent": [Variable("LLM_BASE_URL", value), Variable("LLM_MODEL", "small")]}
     return list(draw(platform, deployments, bound).edges)
@@ -78,3 +83,28 @@ def test_repositories_are_read_once_for_each_commit_and_not_beyond_patience() ->
     graph = known.graph(patience=0.0)
     assert graph.unread == 0
     assert [node.name for node in graph.alone] == ["legal-qa"]
+
+
+def test_a_change_of_health_alone_reads_no_repository_again() -> None:
+    stage = a_stage()
+    platform = stage.platform
+    deploy.request(platform, DeploymentRequest("tkt-chat", "legal-qa", {"greeting": "hi"}))
+    known = Dependencies(platform)
+    known.graph()
+    deployment = platform.deployments.get("legal-qa")
+    platform.deployments.save(deployment.changed(platform.now(), state=State.DEGRADED))
+    with stage.shelf.change() as world:
+        world.repositories.clear()  # a reading would find nothing, and could not say so
+        world.trees.clear()
+    graph = known.graph()
+    assert [(node.name, node.state) for node in graph.alone] == [("legal-qa", "degraded")]
+
+
+def test_what_is_removed_is_forgotten() -> None:
+    stage = a_stage()
+    platform = stage.platform
+    deploy.request(platform, DeploymentRequest("tkt-chat", "legal-qa", {"greeting": "hi"}))
+    known = Dependencies(platform)
+    assert known.graph().alone
+    changes.remove(platform, "legal-qa")
+    assert known.graph().alone == ()
