@@ -78,7 +78,7 @@ class Service:
             subprocess.run(
                 [*command, "remove", name, "--yes"],
                 env=environment,
-                check=False,
+                check=True,  # one that is left would run for ever
                 timeout=60,
                 capture_output=True,
             )
@@ -149,7 +149,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return where the service keeps its things; pictures show a path like anybody's."""
-    if not os.environ.get("THINKUBE_SCREENSHOTS"):
+    if not os.environ.get("WRITE_SCREENSHOTS"):
         return tmp_path_factory.mktemp("browser")
     folder = Path(tempfile.gettempdir()) / "thinkube"
     shutil.rmtree(folder, ignore_errors=True)

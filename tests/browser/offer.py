@@ -178,7 +178,7 @@ def _files(name: str, title: str, category: str, description: str) -> dict[str, 
         "manifest.yaml": manifest,
         "README.md": README.format(title=title),
         "template/app.py.jinja": app,
-        "template/thinkube.yaml.jinja": DESCRIPTOR.replace(
+        "template/thinkube.yaml": DESCRIPTOR.replace(
             "  routes:", f"{_SPEC.get(name, '')}  routes:"
         ),
         "template/README.md.jinja": "# {{ project_name }}\n\nSays {{ greeting }}, {{ tone }}.\n"

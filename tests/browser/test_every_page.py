@@ -1,6 +1,6 @@
 """Every page, in both colour schemes and at both widths: accessible, within the screen, and seen.
 
-With THINKUBE_SCREENSHOTS set, pictures of all pages are written into `docs/images/`.
+With WRITE_SCREENSHOTS set, pictures of all pages are written into `docs/images/`.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def deployed(browser: Browser, service: Service) -> dict[str, str]:
     page.set_default_timeout(PATIENCE)
     for template, name, state in (
         ("tkt-hello", "seen", "Healthy"),
+        ("tkt-oracle", "oracle", "Healthy"),
+        ("tkt-asker", "user-of-oracle", "Healthy"),
         ("tkt-broken", "unwell", "Failed"),
     ):
         page.goto(f"/templates/{template}/deploy")
@@ -98,7 +100,7 @@ def test_the_page_is_accessible_and_fits_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
     moving = "document.getAnimations().filter((each) => each.playState === 'running').length"
     assert page.evaluate(moving) == 0
-    if os.environ.get("THINKUBE_SCREENSHOTS") and scheme == (
+    if os.environ.get("WRITE_SCREENSHOTS") and scheme == (
         "dark" if width == "narrow" else "light"
     ):
         IMAGES.mkdir(exist_ok=True)

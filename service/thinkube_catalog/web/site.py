@@ -20,6 +20,7 @@ from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.web import code, security, urls
 from thinkube_catalog.web.assets import Assets
 from thinkube_catalog.web.pages import Page
+from thinkube_catalog.web.questionnaire import text_of
 from thinkube_catalog.web.texts import Texts, load_texts
 
 FOLDER = Path(__file__).parent / "html"
@@ -109,6 +110,7 @@ class Site:
         environment.filters.update(
             marked=marked,
             coloured=code.coloured,
+            shown=text_of,
             coloured_lines=code.coloured_lines,
             duration=duration,
             bytes=size_in_words,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Annotated
 from uuid import uuid4
 
@@ -26,10 +27,7 @@ MOST_AT_ONCE = 200
 ACTIONS = ("retry", "remove")
 
 _BY: Mapping[str, Callable[[DeploymentSummary], str]] = {
-    "template": lambda each: each.template,
-    "version": lambda each: each.version,
-    "owner": lambda each: each.owner,
-    "state": lambda each: str(each.state),
+    name: attrgetter(name) for name in ("template", "version", "owner", "state")
 }
 
 
@@ -78,7 +76,7 @@ def routes(site: Site) -> APIRouter:
 def _page(site: Site, filters: Mapping[str, str], after: str) -> DeploymentsPage:
     every = site.platform.deployments.summaries()
     newest = _newest(site, {each.template for each in every})
-    found = [each for each in every if _fits(each, filters, newest)]
+    found = _found(every, filters, newest)
     following = [each for each in found if each.name > after] if after else found
     shown = following[:PER_PAGE]
     more = len(following) > len(shown)
@@ -111,19 +109,25 @@ def _outdated(each: DeploymentSummary, newest: Mapping[str, str]) -> str:
     return version if is_newer(version, each.version) else ""
 
 
-def _fits(each: DeploymentSummary, filters: Mapping[str, str], newest: Mapping[str, str]) -> bool:
-    if "outdated" in filters and not _outdated(each, newest):
-        return False
-    words = filters.get("q", "").lower().split()
-    if not all(word in f"{each.name} {each.template} {each.owner}".lower() for word in words):
-        return False
-    return all(by(each) == filters[name] for name, by in _BY.items() if name in filters)
+def _found(
+    every: Sequence[DeploymentSummary], filters: Mapping[str, str], newest: Mapping[str, str]
+) -> Sequence[DeploymentSummary]:
+    """Return what fits every filter; each passes over what the one before has left."""
+    found = every
+    for name, by in _BY.items():
+        if wanted := filters.get(name):
+            found = [each for each in found if by(each) == wanted]
+    for word in filters.get("q", "").lower().split():
+        found = [
+            each for each in found if word in f"{each.name} {each.template} {each.owner}".lower()
+        ]
+    return [each for each in found if _outdated(each, newest)] if "outdated" in filters else found
 
 
 def _options(
     every: Sequence[DeploymentSummary], by: Callable[[DeploymentSummary], str]
 ) -> tuple[Option, ...]:
-    counts = Counter(by(each) for each in every)
+    counts = Counter(map(by, every))
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return tuple(Option(value, value, count) for value, count in ordered[:MOST_OPTIONS] if value)
 
