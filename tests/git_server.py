@@ -61,37 +61,53 @@ def _handler(root: Path, server: GitServer) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             path, _, query = self.path.partition("?")
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            done = subprocess.run(
-                ["git", "http-backend"],
-                input=body,
-                capture_output=True,
-                check=True,
-                timeout=30,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "GIT_PROJECT_ROOT": str(root),
-                    "GIT_HTTP_EXPORT_ALL": "1",
-                    "GIT_CONFIG_NOSYSTEM": "1",
-                    "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                    "PATH_INFO": path,
-                    "QUERY_STRING": query,
-                    "REQUEST_METHOD": self.command,
-                    "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                    "CONTENT_LENGTH": str(len(body)),
-                    "REMOTE_ADDR": "127.0.0.1",
-                },
-            )
-            head, _, content = done.stdout.partition(b"\r\n\r\n")
-            fields = dict(line.split(": ", 1) for line in head.decode().splitlines())
-            self.send_response(int(fields.pop("Status", "200")[:3]))
-            for name, text in fields.items():
-                self.send_header(name, text)
-            self.end_headers()
-            self.wfile.write(content)
+            answer_with_git(self, root, path, query)
 
         def log_message(self, *_arguments: object) -> None:
             """Say nothing on the terminal."""
 
     return Handler
+
+
+def answer_with_git(
+    handler: BaseHTTPRequestHandler, root: Path, path: str, query: str, user: str = ""
+) -> None:
+    """Answer by the git program; `user` may push."""
+    done = subprocess.run(
+        ["git", "http-backend"],
+        input=_body(handler),
+        capture_output=True,
+        check=True,
+        timeout=30,
+        env={
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_PROTOCOL": handler.headers.get("Git-Protocol", ""),
+            "HTTP_CONTENT_ENCODING": handler.headers.get("Content-Encoding", ""),
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": handler.command,
+            "CONTENT_TYPE": handler.headers.get("Content-Type", ""),
+            "REMOTE_ADDR": "127.0.0.1",
+            **({"REMOTE_USER": user} if user else {}),
+        },
+    )
+    head, _, content = done.stdout.partition(b"\r\n\r\n")
+    fields = dict(line.split(": ", 1) for line in head.decode().splitlines())
+    handler.send_response(int(fields.pop("Status", "200")[:3]))
+    for name, text in fields.items():
+        handler.send_header(name, text)
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def _body(handler: BaseHTTPRequestHandler) -> bytes:
+    if handler.headers.get("Transfer-Encoding") != "chunked":
+        return handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+    chunks = []
+    while size := int(handler.rfile.readline(), 16):
+        chunks.append(handler.rfile.read(size))
+        handler.rfile.readline()
+    return b"".join(chunks)

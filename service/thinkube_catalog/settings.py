@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -19,6 +20,8 @@ from pydantic import (
     PositiveFloat,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -102,6 +105,30 @@ class Settings(BaseSettings):
         description="Encrypts stored secrets; empty means a key file in the data folder.",
     )
 
+    # The forge
+    forge: Literal["local", "gitea"] = Field(
+        default="local",
+        description="Where repositories live: in the data folder, or in a Gitea.",
+    )
+    gitea_url: str = Field(
+        default="",
+        validate_default=True,
+        description="Address of the Gitea, as applications and people reach it.",
+    )
+    gitea_token: SecretStr = Field(
+        default=SecretStr(""),
+        validate_default=True,
+        description="Access token of this service's account there; `tkt doctor` says its scopes.",
+    )
+    gitea_org: str = Field(
+        default="thinkube-deployments",
+        description="Organisation in Gitea that deployments' repositories live in.",
+    )
+    templates_org: str = Field(
+        default="thinkube-templates",
+        description="Organisation in Gitea that templates are published in.",
+    )
+
     # The catalog
     catalog: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -152,6 +179,31 @@ class Settings(BaseSettings):
                     parts = values[name].split(",")
                     values[name] = tuple(part.strip() for part in parts if part.strip())
         return values
+
+    @field_validator("gitea_url")
+    @classmethod
+    def _check_address(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            plain = parts.port is None or parts.port > 0
+        except ValueError:
+            plain = False
+        plain = plain and parts.scheme in {"http", "https"} and bool(parts.hostname)
+        if url and (not plain or parts.query or parts.fragment or "@" in parts.netloc):
+            message = "is no plain web address, as in https://git.example.org"
+            raise ValueError(message)
+        return url.rstrip("/")
+
+    @field_validator("gitea_url", "gitea_token")
+    @classmethod
+    def _require_for_gitea(
+        cls, value: str | SecretStr, validated: ValidationInfo
+    ) -> str | SecretStr:
+        given = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if validated.data.get("forge") == "gitea" and not given:
+            message = f"is needed, because {PREFIX}FORGE is gitea"
+            raise ValueError(message)
+        return value
 
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:

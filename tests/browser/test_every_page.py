@@ -100,8 +100,6 @@ def test_the_page_is_accessible_and_fits_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
     moving = "document.getAnimations().filter((each) => each.playState === 'running').length"
     assert page.evaluate(moving) == 0
-    if os.environ.get("WRITE_SCREENSHOTS") and scheme == (
-        "dark" if width == "narrow" else "light"
-    ):
+    if os.environ.get("WRITE_SCREENSHOTS") and scheme == ("dark" if width == "narrow" else "light"):
         IMAGES.mkdir(exist_ok=True)
         page.screenshot(path=IMAGES / f"{name}-{width}.png", full_page=False)

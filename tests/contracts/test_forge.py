@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import A_MOMENT
+from tests.gitea_stand_in import gitea_stand_in
+from thinkube_catalog.adapters.gitea import GiteaForge
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.domain.errors import InvalidError
@@ -41,9 +46,41 @@ def tree(**texts: str) -> FileTree:
 FIRST, SECOND, THEIRS = tree(app="1"), tree(app="2"), tree(app="theirs")
 
 
-@pytest.fixture(params=["memory", "local"])
-def forge(request: pytest.FixtureRequest, tmp_path: Path) -> Forge:
-    return MemoryForge() if request.param == "memory" else LocalForge(tmp_path / "forge")
+@pytest.fixture
+def memory(tmp_path: Path) -> Forge:
+    return MemoryForge()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Forge:
+    return LocalForge(tmp_path / "forge")
+
+
+@pytest.fixture
+def gitea(tmp_path: Path) -> Iterator[Forge]:
+    with gitea_stand_in(tmp_path / "gitea") as server:
+        forge = GiteaForge(tmp_path / "mirrors", server.url, "the-token")
+        yield forge
+        forge.close()
+
+
+@pytest.fixture
+def live_gitea(tmp_path: Path) -> Iterator[Forge]:
+    """A real one, of which the organisation `thinkube-deployments` is ours to empty."""
+    url, token = (os.environ[f"THINKUBE_TEST_GITEA_{name}"] for name in ("URL", "TOKEN"))
+    place = f"{url}/api/v1/repos/{CHAT}"
+    httpx.delete(place, headers={"Authorization": f"token {token}"}, timeout=30)
+    forge = GiteaForge(tmp_path / "mirrors", url, token)
+    yield forge
+    forge.close()
+
+
+@pytest.fixture(
+    params=["memory", "local", "gitea", pytest.param("live_gitea", marks=pytest.mark.live)]
+)
+def forge(request: pytest.FixtureRequest) -> Forge:
+    chosen: Forge = request.getfixturevalue(request.param)
+    return chosen
 
 
 @pytest.fixture
@@ -159,7 +196,8 @@ def test_a_new_publication_comes_on_top_of_what_others_pushed(
 
 
 def test_the_same_publications_give_the_same_ids_elsewhere(tmp_path: Path, forge: Forge) -> None:
-    other = LocalForge(tmp_path / "other") if isinstance(forge, LocalForge) else MemoryForge()
+    # The ids of the one in memory are its own; those of all others are Git's.
+    other = MemoryForge() if isinstance(forge, MemoryForge) else LocalForge(tmp_path / "other")
     ids = []
     for each in (forge, other):
         each.ensure_repository(CHAT, "deployment 1")

@@ -22,15 +22,14 @@ from thinkube_catalog.adapters.git.objects import (
     create_commit,
     find_commit,
     first_parents,
-    normal_message,
     open_repository,
     peel,
     read_tree,
     to_commit,
-    to_git,
     tree_id,
     write_tree,
 )
+from thinkube_catalog.adapters.git.publications import published_already
 from thinkube_catalog.adapters.git.references import (
     ReferenceFaultError,
     has_abandoned,
@@ -98,7 +97,7 @@ class LocalForge:
             git = open_repository(path)
             self._refuse_to_move(repository, git, tag, tree)
             head = read_reference(path, _MAIN)
-            commit = _published_already(git, head, tree, message, signature)
+            commit = published_already(git, head, tree, message, signature)
             if commit is None:
                 commit = self._advance(path, git, write_tree(git, files), message, signature)
             if tag and peel(git, f"refs/tags/{tag}") is None:
@@ -202,7 +201,7 @@ class LocalForge:
         """Commit on top of what is there, and again on top of that when a push was quicker."""
         for _ in range(_LOST_RACES):
             head = read_reference(path, _MAIN)
-            there = _published_already(git, head, tree, message, signature)
+            there = published_already(git, head, tree, message, signature)
             if there is not None:
                 return there
             parents = [] if head is None else [pygit2.Oid(hex=head)]
@@ -210,27 +209,6 @@ class LocalForge:
             if move_reference(path, _MAIN, head, str(commit.id)):
                 return commit
         raise ForgeUnavailableError(f"others push to {path} without a pause")
-
-
-def _published_already(
-    git: pygit2.Repository,
-    head: str | None,
-    tree: pygit2.Oid,
-    message: str,
-    signature: Signature,
-) -> pygit2.Commit | None:
-    """Find the head if it holds the tree, or this very publication below what others pushed."""
-    if head is None:
-        return None
-    by = to_git(signature)
-    for place, commit in enumerate(first_parents(git, pygit2.Oid(hex=head))):
-        if place == 0 and commit.tree_id == tree:
-            return commit
-        if (commit.author.raw_name, commit.author.raw_email) == (by.raw_name, by.raw_email):
-            same_time = commit.author.time == by.time
-            same_message = commit.raw_message == normal_message(message).encode()
-            return commit if commit.tree_id == tree and same_time and same_message else None
-    return None
 
 
 def _main(path: Path) -> str | None:

@@ -133,6 +133,20 @@ class RepositoryNotFoundError(NotFoundError):
         self.repository = repository
 
 
+class RepositoryMovedError(RepositoryNotFoundError):
+    """Nothing is there under that name any more: somebody renamed or transferred it."""
+
+    def __init__(self, repository: Repository, now: str) -> None:
+        super().__init__(repository)
+        self.now = now
+
+    def __str__(self) -> str:
+        return (
+            f"the repository {self.repository} has become {self.now}; rename or transfer it back, "
+            "or remove the deployment"
+        )
+
+
 class CommitNotFoundError(NotFoundError):
     def __init__(self, repository: Repository, commit: str) -> None:
         super().__init__(f"{repository} has no commit {commit}")
@@ -142,6 +156,13 @@ class CommitNotFoundError(NotFoundError):
 class ForgeUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge did not answer: {reason}")
+
+
+class ForgeRefusedError(UnavailableError):
+    """The forge answers, but not to us: somebody has to give a right, or a better token."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the forge refuses this: {reason}")
 
 
 def plain_signature(signature: Signature) -> Signature:

@@ -1,14 +1,15 @@
-"""`tkt doctor` for the embedded platform."""
+"""`tkt doctor`: everything that this installation is set up to need."""
 
 from __future__ import annotations
 
 from thinkube_catalog.adapters import machine
+from thinkube_catalog.adapters.gitea.doctor import check_gitea
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.settings import Settings
-from thinkube_catalog.wiring.offline import open_platform
-from thinkube_catalog.wiring.parts import providers
+from thinkube_catalog.wiring.forges import template_sources
+from thinkube_catalog.wiring.parts import file_catalogs, providers
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -18,15 +19,24 @@ def examine(settings: Settings) -> list[Check]:
         machine.check_git(),
         machine.check_uv(),
         machine.check_folder(settings.data_dir),
+        *_check_forge(settings),
         _check_catalog(settings),
         *(machine.check_provider(provider) for provider in providers(settings)),
         _check_service(settings),
     ]
 
 
+def _check_forge(settings: Settings) -> list[Check]:
+    if settings.forge != "gitea":
+        return []  # the folder of the local forge is the data folder
+    token = settings.gitea_token.get_secret_value()
+    owners = dict.fromkeys((settings.gitea_org, settings.templates_org))
+    return check_gitea(settings.gitea_url, token, tuple(owners))
+
+
 def _check_catalog(settings: Settings) -> Check:
     try:
-        catalog = open_platform(settings).catalogs.load()
+        catalog = file_catalogs(settings, template_sources(settings)).load()
     except CatalogError as error:
         return Check("catalog", good=False, message=str(error), mend="correct THINKUBE_CATALOG")
     if catalog.warnings:

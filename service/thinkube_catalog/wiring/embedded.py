@@ -10,17 +10,16 @@ from threading import Event, Thread
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
 from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
-from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
-from thinkube_catalog.adapters.template_sources import GitTemplateSources
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
 from thinkube_catalog.operations import runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.forges import close_forge, open_forge, template_sources
 from thinkube_catalog.wiring.parts import (
     conventions,
     file_catalogs,
@@ -46,10 +45,10 @@ class EmbeddedService:
         self.settings = settings
         self._database = Database(_database_url(settings, "catalog.sqlite"))
         self._secrets = SqlSecrets(self._database, _sealing_keys(settings))
-        self._sources = GitTemplateSources(settings.data_dir / "templates")
+        self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
         self._runs = DurableRuns(_database_url(settings, "runs.sqlite"))
-        forge = LocalForge(settings.data_dir / "git")
+        self._forge = forge = open_forge(settings)
         options = Options(conventions=conventions(settings))
         self._engine = LocalEngine(settings.data_dir / "engine", forge, self._secrets, options)
         self._stopping = Event()
@@ -66,6 +65,8 @@ class EmbeddedService:
                 secrets=self._secrets,
                 conventions=conventions(settings),
                 providers=providers(settings),
+                deployments_owner=settings.gitea_org,
+                templates_owner=settings.templates_org,
             )
         )
 
@@ -93,6 +94,7 @@ class EmbeddedService:
         self._runs.close(DRAIN_SECONDS)
         self._engine.stop()
         self._renderer.close()
+        close_forge(self._forge)
         self._database.close()
 
     def check_database(self) -> str:

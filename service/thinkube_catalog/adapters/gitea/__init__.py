@@ -1,0 +1,5 @@
+"""The forge in Gitea: its API for what repositories are, Git over HTTP for what they hold."""
+
+from thinkube_catalog.adapters.gitea.forge import GiteaForge
+
+__all__ = ["GiteaForge"]

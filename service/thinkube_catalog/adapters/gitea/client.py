@@ -1,0 +1,227 @@
+"""Asking Gitea's API: one deadline per call, no redirects, answers that were checked for sense.
+
+What may be repeated safely is repeated here; what may have taken effect although its answer was
+lost is left to the caller, who looks first: it gets LostAnswerError.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError
+
+LARGEST_ANSWER = 16 * 1024**2
+"""In bytes; the longest answers that we ask for are some hundred kB."""
+
+_BUSY = 429
+_PASSING = {500, 502, 503, 504}
+_TRIES = 5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_CONNECT_SECONDS = 5.0
+_REASON_LENGTH = 300
+
+T = TypeVar("T")
+
+
+class LostAnswerError(ForgeUnavailableError):
+    """A change was asked for, and nobody knows whether it was made."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status below 500 with its decoded body (None where it is empty or no JSON)."""
+
+    status: int
+    body: Any
+    location: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300  # noqa: PLR2004 (the class of success, RFC 9110)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the object has another name now: 301 for a repository, 307 for its owner."""
+        return 300 <= self.status < 400  # noqa: PLR2004 (the class of redirects, RFC 9110)
+
+    @property
+    def reason(self) -> str:
+        """What Gitea says, for people: the text differs between its versions."""
+        message = self.body.get("message") if isinstance(self.body, dict) else None
+        return " ".join(str(message or f"status {self.status}").split())[:_REASON_LENGTH]
+
+    def read(self, form: type[T]) -> T:
+        """Return the body in that form. Raises ForgeUnavailableError if it has another."""
+        try:
+            return TypeAdapter(form).validate_python(self.body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            reason = f"its answer makes no sense: {place} {first['msg']}"
+            raise ForgeUnavailableError(reason) from error
+
+
+class GiteaClient:
+    """The API below `<url>/api/v1` with one access token; may be used by many threads."""
+
+    def __init__(self, url: str, token: str, seconds: float = 20.0) -> None:
+        """`seconds` is the deadline of one call with all that is repeated in it."""
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api/v1/",
+            headers={"Authorization": f"token {token}", "Accept": "application/json"},
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
+        )
+        self._seconds = seconds
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(
+        self, path: str, query: Mapping[str, str | int] | None = None, seconds: float = 0.0
+    ) -> Answer:
+        """Ask, and ask again where that may help.
+
+        Raises ForgeUnavailableError, or ForgeRefusedError where the token is not accepted.
+        """
+        deadline = time.monotonic() + (seconds or self._seconds)
+        failure: ForgeUnavailableError | None = None
+        for pause in _pauses():
+            try:
+                answer, wait = self._once("GET", path, deadline, query=query)
+            except ForgeUnavailableError as error:
+                failure, wait = error, pause
+            else:
+                if wait is None:
+                    return answer
+                failure = ForgeUnavailableError(answer.reason)
+            _sleep(max(wait, pause), deadline, failure)
+        raise failure or ForgeUnavailableError("it was not asked")
+
+    def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        """Ask for a change, once; again only where Gitea says that it was too busy to begin.
+
+        Raises LostAnswerError when it may have been made, ForgeRefusedError as `get`.
+        """
+        deadline = time.monotonic() + self._seconds
+        failure: ForgeUnavailableError = LostAnswerError("it was not asked")
+        for pause in _pauses():
+            try:
+                answer, wait = self._once(method, path, deadline, body=body)
+            except ForgeUnavailableError as error:
+                raise LostAnswerError(_reason_of(error)) from error
+            if wait is None:
+                return answer
+            failure = LostAnswerError(answer.reason)
+            if answer.status != _BUSY:
+                raise failure
+            _sleep(max(wait, pause), deadline, failure)
+        raise failure
+
+    def pages(self, path: str, query: Mapping[str, str | int] | None = None) -> Iterator[Answer]:
+        """Ask for page after page until an empty one; Gitea may give fewer than `limit` on each."""
+        number = 1
+        while True:
+            answer = self.get(path, {**(query or {}), "page": number})
+            yield answer
+            found = answer.body.get("data") if isinstance(answer.body, dict) else answer.body
+            if not answer.ok or not found:
+                return
+            number += 1
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        deadline: float,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> tuple[Answer, float | None]:
+        """Return the answer, and after how many seconds to ask again (None: it is final)."""
+        left = deadline - time.monotonic()
+        timeout = httpx.Timeout(max(left, 0.01), connect=min(max(left, 0.01), _CONNECT_SECONDS))
+        try:
+            with self._http.stream(
+                method, path, params=query, json=body, timeout=timeout
+            ) as response:
+                content = _content(response, deadline)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise ForgeUnavailableError(str(error) or type(error).__name__) from error
+        answer = Answer(response.status_code, _decoded(response, content), _location(response))
+        if answer.status == httpx.codes.UNAUTHORIZED:
+            reason = (
+                f"the token is not accepted ({answer.reason}); set a valid THINKUBE_GITEA_TOKEN"
+            )
+            raise ForgeRefusedError(reason)
+        if answer.status == _BUSY or answer.status in _PASSING:
+            return answer, _asked_to_wait(response)
+        return answer, None
+
+
+def _content(response: httpx.Response, deadline: float) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            raise ForgeUnavailableError("its answer is far too long")
+        if time.monotonic() > deadline:
+            raise ForgeUnavailableError("its answer takes too long")
+    return b"".join(chunks)
+
+
+def _decoded(response: httpx.Response, content: bytes) -> object:
+    if not content:
+        return None
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        if response.is_success:  # half a body, or somebody else's page
+            raise ForgeUnavailableError("its answer is not the JSON of an API") from error
+        return None
+
+
+def _location(response: httpx.Response) -> str:
+    return str(response.headers.get("Location", ""))
+
+
+def _asked_to_wait(response: httpx.Response) -> float:
+    """Return the seconds of Retry-After, a number or a date; 0 without it."""
+    text = response.headers.get("Retry-After", "")
+    if text.isdecimal():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, (at.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE
+    for _ in range(_TRIES):
+        yield pause * random.uniform(0.5, 1.5)  # noqa: S311 (so that many do not ask in step)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _sleep(seconds: float, deadline: float, failure: ForgeUnavailableError) -> None:
+    if time.monotonic() + seconds >= deadline:
+        raise failure
+    threading.Event().wait(seconds)
+
+
+def _reason_of(error: ForgeUnavailableError) -> str:
+    return str(error).removeprefix("the forge did not answer: ")

@@ -1,0 +1,235 @@
+"""The forge in a Gitea. Commits are made here, reproducibly, and pushed by compare-and-swap.
+
+Every step looks before it acts and may be repeated after a lost answer. A repository is known by
+its name and trusted by its numeric id and marker (`ownership.py`); redirects are never followed.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import pygit2
+
+from thinkube_catalog.adapters.git.objects import find_commit, first_parents, read_tree, to_commit
+from thinkube_catalog.adapters.gitea.client import GiteaClient, LostAnswerError
+from thinkube_catalog.adapters.gitea.heads import Heads
+from thinkube_catalog.adapters.gitea.mirror import LostRaceError, Mirror
+from thinkube_catalog.adapters.gitea.ownership import Ownership, description_for
+from thinkube_catalog.adapters.gitea.publishing import MAIN, Publication, Publisher
+from thinkube_catalog.adapters.gitea.repositories import Found, Gone, Repositories
+from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.forge import (
+    Commit,
+    CommitNotFoundError,
+    ForgeUnavailableError,
+    Repository,
+    RepositoryMovedError,
+    RepositoryNotFoundError,
+    RepositoryTakenError,
+    Signature,
+    check_publication,
+    check_repository,
+)
+from thinkube_catalog.domain.rendering import FileTree
+
+_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)
+_LOOK_SECONDS = 5.0
+_RELEASES = "v*"
+_PROTECTED = "catalog-protected"
+
+_log = logging.getLogger(__name__)
+
+
+class GiteaForge:
+    """Repositories in the organisations of one Gitea; safe between processes and machines."""
+
+    def __init__(self, root: Path, url: str, token: str, seconds: float = 120.0) -> None:
+        """Keep mirrors below `root`; `seconds` is the deadline of one fetch or push."""
+        self._root = root
+        self._url = url.rstrip("/")
+        self._token = token
+        self._seconds = seconds
+        self._client = GiteaClient(url, token)
+        self._repositories = Repositories(self._client)
+        self._ownership = Ownership(self._repositories)
+        self._heads = Heads(self._look, self._repositories.recently_updated)
+        self._seen: dict[Repository, Commit] = {}
+
+    def close(self) -> None:
+        """End what looks for pushes, and the connections."""
+        self._heads.close()
+        self._client.close()
+
+    def ensure_repository(self, repository: Repository, marker: str) -> str:
+        check_repository(repository)
+        failure: Exception = RepositoryNotFoundError(repository)
+        for pause in _PAUSES:
+            threading.Event().wait(pause)
+            try:
+                found = self._found_or_made(repository, marker)
+                if found is not None:
+                    return self._confirmed(repository, found, marker)
+            except (LostAnswerError, LostRaceError) as error:
+                failure = error
+        raise ForgeUnavailableError(f"{repository} could not be made: {failure}") from failure
+
+    def publish(
+        self,
+        repository: Repository,
+        files: FileTree,
+        message: str,
+        signature: Signature,
+        tag: str = "",
+    ) -> Commit:
+        check_publication(files, tag)
+        found = self._existing(repository)
+        mirror = self._mirror(found)
+        with mirror.locked():
+            publisher = Publisher(self._repositories, repository, mirror)
+            commit = publisher.publish(Publication(files, message, signature, tag))
+        self._heads.put(repository, self._newest(repository, mirror, commit))
+        self._protect(found, mirror, releases=bool(tag))
+        return commit
+
+    def head(self, repository: Repository) -> Commit | None:
+        check_repository(repository)
+        return self._heads.get(repository)
+
+    def files(self, repository: Repository, commit: str) -> FileTree:
+        mirror = self._mirror(self._existing(repository))
+        if not mirror.has(commit):
+            self._fetched_main(repository, mirror)
+        read = find_commit(mirror.git, commit)
+        if read is None:
+            raise CommitNotFoundError(repository, commit)
+        return read_tree(read.tree)
+
+    def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
+        mirror = self._mirror(self._existing(repository))
+        head = self._fetched_main(repository, mirror)
+        if head is None:
+            return []
+        commits = first_parents(mirror.git, pygit2.Oid(hex=head))
+        return [to_commit(commit) for commit in islice(commits, limit)]
+
+    def remove_repository(self, repository: Repository, marker: str) -> None:
+        check_repository(repository)
+        condemned: Found | None = None
+        failure: Exception | None = None
+        for pause in _PAUSES:
+            threading.Event().wait(pause)
+            found = self._repositories.find(repository)
+            if not isinstance(found, Found) or (condemned and condemned.id != found.id):
+                break  # it is gone; or gone, and somebody has made another since
+            if not self._ownership.is_ours(found, marker):
+                raise RepositoryTakenError(repository)
+            condemned = found
+            try:
+                self._repositories.delete(repository)
+                break
+            except LostAnswerError as error:
+                failure = error
+        else:
+            raise ForgeUnavailableError(f"deleting {repository}: {failure}") from failure
+        self._forget(repository, condemned)
+
+    def _found_or_made(self, repository: Repository, marker: str) -> Found | None:
+        """Return the repository; None if somebody else made it just now: then look again."""
+        found = self._repositories.find(repository)
+        if isinstance(found, Found):
+            return found
+        if found is not None:
+            self._refuse_moved(repository, found, marker)
+        self._repositories.ensure_owner(repository.owner)
+        return self._repositories.create(repository, description_for(marker))
+
+    def _refuse_moved(self, repository: Repository, gone: Gone, marker: str) -> None:
+        """Let a name that somebody has freed be used again, unless what had it is ours."""
+        if gone.target is None or gone.with_owner:
+            raise RepositoryMovedError(repository, str(gone.target or "another"))
+        now = self._repositories.find(gone.target)
+        if isinstance(now, Found) and self._ownership.is_ours(now, marker):
+            raise RepositoryMovedError(repository, now.full_name)
+
+    def _confirmed(self, repository: Repository, found: Found, marker: str) -> str:
+        if not self._ownership.confirm(found, marker, self._mirror(found)):
+            raise RepositoryTakenError(repository)
+        return self._address(repository)
+
+    def _existing(self, repository: Repository) -> Found:
+        check_repository(repository)
+        found = self._repositories.find(repository)
+        if found is None:
+            self._forget(repository, None)
+            raise RepositoryNotFoundError(repository)
+        if isinstance(found, Gone):
+            raise RepositoryMovedError(repository, str(found.target or "another"))
+        return found
+
+    def _mirror(self, found: Found) -> Mirror:
+        address = self._address(found.repository)
+        return Mirror(self._root / f"{found.id}.git", address, self._token, self._seconds)
+
+    def _address(self, repository: Repository) -> str:
+        # Built from the setting: the server's own idea of its address may be another network's.
+        return f"{self._url}/{repository}.git"
+
+    def _look(self, repository: Repository) -> Commit | None:
+        references = self._repositories.references(repository, "heads/main", _LOOK_SECONDS)
+        head = references.get(MAIN)
+        seen = self._seen.get(repository)
+        if head is not None and seen is not None and seen.id == head:
+            return seen
+        mirror = self._mirror(self._existing(repository))
+        if head is None:
+            return None
+        commit = self._read(mirror, self._fetched_main(repository, mirror) or head)
+        self._seen[repository] = commit
+        return commit
+
+    def _fetched_main(self, repository: Repository, mirror: Mirror) -> str | None:
+        """Return the branch's commit, which the mirror then holds; None while there is none."""
+        with mirror.locked():
+            try:
+                return Publisher(self._repositories, repository, mirror).look().main
+            except LostRaceError as error:
+                raise ForgeUnavailableError(f"reading {repository}: {error}") from error
+
+    def _newest(self, repository: Repository, mirror: Mirror, published: Commit) -> Commit:
+        """Return what our publication left at the head: itself, or what others pushed on top."""
+        head = self._fetched_main(repository, mirror)
+        return published if head in {None, published.id} else self._read(mirror, str(head))
+
+    @staticmethod
+    def _read(mirror: Mirror, commit: str) -> Commit:
+        found = find_commit(mirror.git, commit)
+        if found is None:
+            raise ForgeUnavailableError(f"{mirror.path} has lost its commit {commit}")
+        return to_commit(found)
+
+    def _protect(self, found: Found, mirror: Mirror, *, releases: bool) -> None:
+        """Protect the branch and released tags, once; a right that we lack stops no work."""
+        done = mirror.path / _PROTECTED
+        wanted = f"main {_RELEASES}" if releases else "main"
+        if done.exists() and done.read_text().startswith(wanted):
+            return
+        try:
+            self._repositories.protect(found)
+            if releases:
+                self._repositories.protect_tags(found, _RELEASES)
+        except CatalogError as error:
+            _log.warning("%s is not protected: %s", found.full_name, error)
+        else:
+            done.write_text(wanted)
+
+    def _forget(self, repository: Repository, found: Found | None) -> None:
+        self._heads.forget(repository)
+        self._seen.pop(repository, None)
+        if found is not None and (mirror := self._mirror(found)).path.exists():
+            with mirror.locked():
+                shutil.rmtree(mirror.path)

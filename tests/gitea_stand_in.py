@@ -1,0 +1,439 @@
+"""A stand-in for Gitea: its API as far as we use it, over real bare repositories.
+
+It answers as `docs/gitea.md` says that Gitea does, also where that is surprising. `Fault`s are
+named, happen at named calls, and say how often they did.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.git_server import answer_with_git
+
+SCOPES = frozenset({"write:organization", "write:repository", "read:user"})
+RESERVED = {"api", "user", "explore"}
+PAGE_CAP = 3  # small, so that paging happens
+_GIT = re.compile(r"/([^/]+)/([^/]+)\.git(/.*)")
+_KINDS = {"orgs": "organization", "repos": "repository", "user": "user", "users": "user"}
+
+
+@dataclass
+class Fault:
+    """What goes wrong, `times` times, at calls whose method and path match `at`.
+
+    Kinds: drop before, drop after, delay, 500, 500 after, 429, half a body, reset.
+    """
+
+    kind: str
+    at: str
+    times: int = 1
+    fired: int = 0
+
+
+@dataclass
+class Stored:
+    """A repository as Gitea's database has it."""
+
+    id: int
+    owner: str
+    name: str
+    description: str
+    default_branch: str = "main"
+    updated_at: float = 0.0
+    private: bool = True
+    archived: bool = False
+    branch_protections: list[Any] = field(default_factory=list)
+    tag_protections: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class GiteaStandIn:
+    """Its content, for tests to look at and to change as somebody else would."""
+
+    root: Path
+    port: int = 0
+    version: str = "1.26.0"
+    tokens: dict[str, frozenset[str]] = field(default_factory=lambda: {"the-token": SCOPES})
+    owners: dict[str, int] = field(default_factory=lambda: {"catalog": 1, "person": 2})
+    people: set[str] = field(default_factory=lambda: {"catalog", "person"})
+    repositories: list[Stored] = field(default_factory=list)
+    redirects: dict[str, int] = field(default_factory=dict)
+    renamed_owners: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    may_make_owners: bool = True
+    is_owner: bool = True
+    http_git_disabled: bool = False
+    on_delete: Callable[[], object] = bool  # what happens right after a deletion
+    ids: int = 10
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def find(self, owner: str, name: str) -> Stored | None:
+        wanted = (owner.lower(), name.lower())
+        found = (it for it in self.repositories if (it.owner.lower(), it.name.lower()) == wanted)
+        return next(found, None)
+
+    def path(self, stored: Stored) -> Path:
+        return self.root / f"{stored.id}.git"
+
+    def make(self, owner: str, name: str, description: str = "") -> Stored:
+        """Make a repository, as somebody else may."""
+        self.ids += 1
+        self.owners.setdefault(owner, self.ids + 1000)
+        stored = Stored(self.ids, owner, name, description, updated_at=int(time.time()))
+        command = ["git", "init", "--quiet", "--bare", "--initial-branch=main"]
+        subprocess.run([*command, str(self.path(stored))], check=True, timeout=30)
+        self.redirects.pop(f"{owner}/{name}", None)
+        self.repositories.append(stored)
+        return stored
+
+    def rename(self, stored: Stored, owner: str, name: str) -> None:
+        """Rename or transfer a repository, as a person does."""
+        self.owners.setdefault(owner, self.ids + 1000)
+        self.redirects[f"{stored.owner}/{stored.name}"] = stored.id
+        stored.owner, stored.name = owner, name
+
+    def fault(self, kind: str, at: str, times: int = 1) -> Fault:
+        """Have something go wrong from now on."""
+        self.faults.append(Fault(kind, at, times))
+        return self.faults[-1]
+
+    def git(self, stored: Stored, *arguments: str) -> str:
+        """Look into a repository by hand."""
+        command = ["git", "-C", str(self.path(stored)), *arguments]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+        return done.stdout.strip()
+
+
+@contextmanager
+def gitea_stand_in(root: Path) -> Generator[GiteaStandIn]:
+    """Serve, on a free port."""
+    root.mkdir(parents=True, exist_ok=True)
+    gitea = GiteaStandIn(root)
+    http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gitea": gitea}))
+    http.daemon_threads = False
+    gitea.port = http.server_address[1]
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield gitea
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+@dataclass
+class Reply:
+    """A status, a body to be sent as JSON, and a place to go to."""
+
+    status: int
+    body: Any = None
+    location: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):  # noqa: N818 (it is an answer, not a failure of ours)
+    """An answer that ends a call early."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.reply = Reply(status, {"message": message, "url": "about:blank"})
+
+
+class _Handler(BaseHTTPRequestHandler):
+    gitea: GiteaStandIn
+
+    def do_GET(self) -> None:
+        self.gitea.requests.append(f"{self.command} {self.path}")
+        fault = _due(self.gitea, f"{self.command} {self.path}")
+        if fault in {"drop before", "reset"}:
+            _break(self.connection, reset=fault == "reset")
+            self.close_connection = True
+            return
+        if fault == "delay":
+            time.sleep(0.5)
+        if fault in {"500", "429"}:
+            self._send(Reply(int(fault), {"message": ""}, headers={"Retry-After": "1"}))
+            return
+        self._answer(fault)
+
+    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 (as above)
+
+    def _answer(self, fault: str) -> None:
+        sent, self.wfile = self.wfile, BytesIO()  # until it is whole
+        try:
+            self._route()
+            whole = self.wfile.getvalue()
+        finally:
+            self.wfile = sent
+        if fault == "drop after":
+            _break(self.connection, reset=False)
+            self.close_connection = True
+        elif fault == "500 after":
+            self._send(Reply(500, {"message": ""}))
+        elif fault == "half a body":
+            self.wfile.write(whole[: len(whole) - 5])
+            self.close_connection = True
+        else:
+            self.wfile.write(whole)
+
+    def _route(self) -> None:
+        parts = urlsplit(self.path)
+        git = _GIT.fullmatch(parts.path)
+        if git:
+            self._serve_git(git, parts.query)
+            return
+        length = int(self.headers.get("Content-Length", 0))
+        body = json.loads(self.rfile.read(length) or b"{}")
+        call = Call(self.gitea, self.command, parts.path, parse_qs(parts.query), body)
+        try:
+            call.admit(self.headers.get("Authorization", ""))
+            with self.gitea.lock:
+                reply = call.answer()
+        except Refusal as refusal:
+            reply = refusal.reply
+        self._send(reply)
+
+    def _serve_git(self, git: re.Match[str], query: str) -> None:
+        owner, name, rest = git.groups()
+        given = self.headers.get("Authorization", "").removeprefix("Basic ")
+        token = base64.b64decode(given).decode().partition(":")[2]
+        moved = self.gitea.redirects.get(f"{owner}/{name}")
+        stored = self.gitea.find(owner, name)
+        if token not in self.gitea.tokens:
+            self._send(Reply(401, None, headers={"WWW-Authenticate": "Basic"}))
+        elif stored is None and moved is not None:
+            self._send(Reply(301, None, "elsewhere"))
+        elif stored is None:
+            self._send(Reply(404))
+        elif stored.archived and "receive-pack" in rest + query:
+            self._send(Reply(403))
+        else:
+            answer_with_git(self, self.gitea.root, f"/{stored.id}.git{rest}", query, "catalog")
+            if rest == "/git-receive-pack":
+                stored.updated_at = int(time.time())
+
+    def _send(self, reply: Reply) -> None:
+        content = b"" if reply.body is None else json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        for header, value in reply.headers.items():
+            self.send_header(header, value)
+        if reply.location:
+            self.send_header("Location", reply.location)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing on the terminal."""
+
+
+def _due(gitea: GiteaStandIn, call: str) -> str:
+    with gitea.lock:
+        for fault in gitea.faults:
+            if fault.fired < fault.times and re.search(fault.at, call):
+                fault.fired += 1
+                return fault.kind
+    return ""
+
+
+def _break(connection: socket.socket, *, reset: bool) -> None:
+    if reset:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    else:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class Call:
+    """One call of the API."""
+
+    gitea: GiteaStandIn
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    body: dict[str, Any]
+
+    def admit(self, authorization: str) -> None:
+        """Check token and scope, before anything is looked for."""
+        scopes = self.gitea.tokens.get(authorization.removeprefix("token "))
+        if scopes is None:
+            raise Refusal(401, "invalid username, password or token")
+        kind = _KINDS.get(self.path.split("/")[3])
+        if kind is None:
+            return
+        level = "read" if self.method == "GET" else "write"
+        if f"write:{kind}" not in scopes and f"{level}:{kind}" not in scopes:
+            raise Refusal(403, f"token does not have at least one of required scope(s) {kind}")
+
+    def answer(self) -> Reply:
+        segments = [part for part in self.path.split("/") if part][2:]
+        match segments:
+            case ["orgs", *rest]:
+                return self._owner(rest)
+            case ["repos", "search"]:
+                return self._search()
+            case ["repos", owner, name, *rest]:
+                return self._repository(owner, name, rest)
+        return self._about(segments)
+
+    def _about(self, segments: list[str]) -> Reply:
+        rights = {"can_create_repository": self.gitea.is_owner, "is_owner": self.gitea.is_owner}
+        match segments:
+            case ["version"]:
+                return Reply(200, {"version": self.gitea.version})
+            case ["settings", "repository"]:
+                return Reply(200, {"http_git_disabled": self.gitea.http_git_disabled})
+            case ["user"]:
+                return Reply(200, {"id": 1, "login": "catalog"})
+            case ["users", name]:
+                return Reply(200 if name in self.gitea.people else 404, {"login": name})
+            case ["users", _, "orgs", _, "permissions"]:
+                return Reply(200, rights)
+        return Reply(404, {"message": "not found", "errors": None})
+
+    def _owner(self, rest: list[str]) -> Reply:
+        owners = self.gitea.owners
+        match self.method, rest:
+            case "POST", []:
+                return self._make_owner(self.body["username"])
+            case "GET", [name] if name in self.gitea.renamed_owners:
+                there = self.gitea.renamed_owners[name]
+                return Reply(307, None, f"/api/v1/orgs/{there}")
+            case "GET", [name] if name in owners and name not in self.gitea.people:
+                return Reply(200, {"id": owners[name], "name": name})
+            case "POST", [name, "repos"] if name in owners:
+                return self._make_repository(name)
+        return Reply(404, {"message": "not found"})
+
+    def _make_owner(self, name: str) -> Reply:
+        if not self.gitea.may_make_owners:
+            raise Refusal(403, "user not allowed to create organization")
+        if name in RESERVED or name in self.gitea.owners:
+            raise Refusal(422, f"user already exists [name: {name}]")
+        self.gitea.ids += 1
+        self.gitea.owners[name] = self.gitea.ids + 1000
+        return Reply(201, {"id": self.gitea.owners[name], "name": name})
+
+    def _make_repository(self, owner: str) -> Reply:
+        name = self.body["name"]
+        if not self.gitea.is_owner:
+            raise Refusal(403, "Given user is not allowed to create repository")
+        if name.endswith((".rss", ".atom", ".wiki", ".git")) or name in {".", "..", "-"}:
+            raise Refusal(422, f"name is reserved [name: {name}]")
+        if self.gitea.find(owner, name):
+            raise Refusal(409, "The repository with the same name already exists.")
+        stored = self.gitea.make(owner, name, self.body.get("description", ""))
+        stored.private = self.body["private"]
+        return Reply(201, self._shown(stored))
+
+    def _search(self) -> Reply:
+        uid = int(self.query["uid"][0])
+        page, limit = int(self.query["page"][0]), min(PAGE_CAP, int(self.query["limit"][0]))
+        mine = [it for it in self.gitea.repositories if self.gitea.owners.get(it.owner) == uid]
+        mine.sort(key=lambda it: -it.updated_at)
+        shown = [self._shown(it) for it in mine[(page - 1) * limit : page * limit]]
+        return Reply(200, {"ok": True, "data": shown})
+
+    def _repository(self, owner: str, name: str, rest: list[str]) -> Reply:
+        if owner in self.gitea.renamed_owners:
+            there = self.gitea.renamed_owners[owner]
+            return Reply(307, None, self.path.replace(f"/{owner}/", f"/{there}/", 1))
+        stored = self.gitea.find(owner, name)
+        if stored is None:
+            return self._moved(owner, name)
+        answers: dict[str, Callable[[Stored, list[str]], Reply]] = {
+            "git": self._references,
+            "branch_protections": self._branch_protections,
+            "tag_protections": self._tag_protections,
+        }
+        if rest:
+            return answers[rest[0]](stored, rest[1:])
+        return self._itself(stored)
+
+    def _moved(self, owner: str, name: str) -> Reply:
+        moved = self.gitea.redirects.get(f"{owner}/{name}")
+        now = next((it for it in self.gitea.repositories if it.id == moved), None)
+        if now is None:
+            return Reply(404, {"message": "not found", "errors": ["repo does not exist"]})
+        return Reply(301, None, self.path.replace(f"{owner}/{name}", f"{now.owner}/{now.name}", 1))
+
+    def _itself(self, stored: Stored) -> Reply:
+        if self.method == "DELETE":
+            if not self.gitea.is_owner:
+                raise Refusal(403, "Must be an owner of the organization")
+            self.gitea.repositories.remove(stored)
+            self.gitea.on_delete()
+            return Reply(204)
+        if self.method == "PATCH" and stored.archived:
+            raise Refusal(423, "repository is archived")
+        if self.method == "PATCH" and self._has(stored, self.body["default_branch"]):
+            stored.default_branch = self.body["default_branch"]
+        return Reply(200, self._shown(stored))
+
+    def _references(self, stored: Stored, rest: list[str]) -> Reply:
+        prefix = "/".join(["refs", *rest[1:]])
+        listing = self.gitea.git(stored, "for-each-ref", "--format=%(objectname) %(refname)")
+        lines = (line.split(" ", 1) for line in listing.splitlines())
+        found = [
+            {"ref": name, "object": {"sha": sha, "type": "commit"}}
+            for sha, name in lines
+            if name.startswith(prefix)
+        ]
+        return Reply(200, found) if found else Reply(404, {"message": "not found", "errors": None})
+
+    def _branch_protections(self, stored: Stored, rest: list[str]) -> Reply:
+        if self.method == "GET":
+            there = [it for it in stored.branch_protections if it["rule_name"] == rest[0]]
+            return Reply(200, there[0]) if there else Reply(404, {"message": "not found"})
+        if any(it["rule_name"] == self.body["rule_name"] for it in stored.branch_protections):
+            raise Refusal(403, "Branch protection already exist")
+        stored.branch_protections.append(self.body)
+        self.gitea.git(stored, "config", "receive.denyNonFastForwards", "true")
+        return Reply(201, self.body)
+
+    def _tag_protections(self, stored: Stored, _rest: list[str]) -> Reply:
+        if self.method == "GET":
+            return Reply(200, stored.tag_protections)
+        if not self.body.get("whitelist_usernames"):
+            raise Refusal(400, "both whitelist_usernames and whitelist_teams are empty")
+        stored.tag_protections.append(self.body)
+        return Reply(201, self.body)
+
+    def _has(self, stored: Stored, branch: str) -> bool:
+        return bool(self.gitea.git(stored, "for-each-ref", f"refs/heads/{branch}"))
+
+    def _shown(self, stored: Stored) -> dict[str, Any]:
+        return {
+            "id": stored.id,
+            "full_name": f"{stored.owner}/{stored.name}",
+            "empty": not self.gitea.git(stored, "for-each-ref", "refs/heads"),
+            "default_branch": stored.default_branch,
+            "description": stored.description,
+            "archived": stored.archived,
+            "private": stored.private,
+            "updated_at": datetime.fromtimestamp(stored.updated_at, UTC).isoformat(),
+            "clone_url": f"http://another-name.invalid/{stored.owner}/{stored.name}.git",
+        }
