@@ -169,7 +169,7 @@ def test_a_renamed_organisation_is_not_followed(forge: GiteaForge, gitea: GiteaS
 def test_a_reserved_name_and_a_person_are_no_organisations(
     forge: GiteaForge, gitea: GiteaStandIn, owner: str
 ) -> None:
-    with pytest.raises(InvalidError, match="person, not|refuses the name"):
+    with pytest.raises(InvalidError, match=r"person, not|refuses the name"):
         forge.ensure_repository(Repository(owner, "chat"), "deployment 1")
     assert gitea.repositories == []
 
