@@ -11,12 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import httpx
+import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -69,19 +71,14 @@ class Service:
             self.process.terminate()
             self.process.wait(30)
 
-    def remove_everything(self) -> None:
-        """Remove what was deployed, so that no application outlives the tests."""
-        command = [sys.executable, "-m", "thinkube_catalog.main"]
-        environment = {**os.environ, "THINKUBE_SERVER": self.address}
-        names = self.names()
-        for name in names:
-            subprocess.run(
-                [*command, "remove", name, "--yes"],
-                env=environment,
-                check=True,  # one that is left would run for ever
-                timeout=60,
-                capture_output=True,
-            )
+    def end_everything(self) -> None:
+        """End what runs in the service's folder: applications and router outlive the service."""
+        for _ in range(2):  # what watches others first goes with the first pass, they with both
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    places = [process.cwd(), *process.cmdline()]
+                    if any(place.startswith(str(self.folder)) for place in places):
+                        process.kill()
 
     def names(self) -> list[str]:
         import json  # noqa: PLC0415 (for this alone)
@@ -142,9 +139,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         port = free.getsockname()[1]
     service = Service(folder, catalog, port)
     service.start()
-    yield service
-    service.remove_everything()
-    service.stop()
+    try:
+        yield service
+    finally:
+        service.stop()
+        service.end_everything()
 
 
 def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

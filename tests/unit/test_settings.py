@@ -91,3 +91,29 @@ def test_names_in_a_dotenv_file_are_read_and_checked_too(tmp_path: Path) -> None
     (tmp_path / ".env").write_text("THINKUBE_PROT=9999\n")
     with pytest.raises(SettingsInvalidError, match="THINKUBE_PORT"):
         load_settings()
+
+
+def test_a_gitea_needs_its_address_and_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THINKUBE_FORGE", "gitea")
+    with pytest.raises(SettingsInvalidError) as caught:
+        load_settings()
+    assert {problem.field for problem in caught.value.problems} == {
+        "THINKUBE_GITEA_URL",
+        "THINKUBE_GITEA_TOKEN",
+    }
+    monkeypatch.setenv("THINKUBE_GITEA_URL", "https://git.example.org/forge/")
+    monkeypatch.setenv("THINKUBE_GITEA_TOKEN", "canary-token")
+    assert load_settings().gitea_url == "https://git.example.org/forge"
+    assert "canary" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["git.example.org", "ssh://git.example.org", "https://me:word@git.example.org", "https://x:y"],
+)
+def test_an_address_of_a_gitea_that_is_no_plain_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("THINKUBE_GITEA_URL", url)
+    with pytest.raises(SettingsInvalidError, match="plain web address"):
+        load_settings()

@@ -23,7 +23,7 @@ def make_forge(gitea: GiteaStandIn, tmp_path: Path) -> Iterator[Callable[[str], 
     made: list[GiteaForge] = []
 
     def make(name: str) -> GiteaForge:
-        made.append(GiteaForge(tmp_path / name, gitea.url, "the-token", seconds=20))
+        made.append(GiteaForge(tmp_path / name, gitea.url, "the-token", seconds=10))
         return made[-1]
 
     yield make

@@ -15,7 +15,7 @@ from tests.builders import A_MOMENT
 from tests.gitea_stand_in import GiteaStandIn, Stored
 from tests.journeys.installation import wait_until
 from thinkube_catalog.adapters.gitea import GiteaForge
-from thinkube_catalog.adapters.gitea.ownership import MARKER
+from thinkube_catalog.adapters.gitea.publishing import MARKER
 from thinkube_catalog.domain.errors import InvalidError
 from thinkube_catalog.domain.forge import (
     ForgeRefusedError,
@@ -109,6 +109,7 @@ def test_the_marker_outlives_another_description_and_a_lost_marker_comes_back(
     forge: GiteaForge, gitea: GiteaStandIn, make_forge: Callable[[str], GiteaForge]
 ) -> None:
     forge.ensure_repository(CHAT, "deployment 1")
+    forge.publish(CHAT, a_tree("1"), "First", US)
     ours = stored(gitea).description
     stored(gitea).description = "Our chat"
     make_forge("second").ensure_repository(CHAT, "deployment 1")
@@ -122,6 +123,7 @@ def test_the_marker_outlives_another_description_and_a_lost_marker_comes_back(
 
 def test_a_copy_of_our_repository_is_not_ours(forge: GiteaForge, gitea: GiteaStandIn) -> None:
     forge.ensure_repository(CHAT, "deployment 1")
+    forge.publish(CHAT, a_tree("1"), "First", US)
     copy = gitea.make(CHAT.owner, "copy", "A copy")
     gitea.git(stored(gitea), "push", "--quiet", "--mirror", str(gitea.path(copy)))
     assert gitea.git(copy, "for-each-ref", MARKER) != ""
@@ -210,6 +212,20 @@ def test_an_archived_repository_refuses_a_publication(
     stored(gitea).archived = True
     with pytest.raises(ForgeRefusedError):
         forge.publish(CHAT, a_tree("1"), "First", US)
+
+
+def test_a_repository_is_marked_by_its_first_publication_whoever_makes_it(
+    make_forge: Callable[[str], GiteaForge], gitea: GiteaStandIn
+) -> None:
+    first, second = make_forge("first"), make_forge("second")
+    for machine in (first, second):
+        machine.ensure_repository(CHAT, "deployment 1")
+    commit = first.publish(CHAT, a_tree("1"), "First", US)
+    marker = gitea.git(stored(gitea), "rev-parse", MARKER)
+    assert second.publish(CHAT, a_tree("1"), "First", US) == commit
+    assert gitea.git(stored(gitea), "rev-parse", MARKER) == marker
+    text = gitea.git(stored(gitea), "cat-file", "blob", MARKER)
+    assert text == f"Repository {stored(gitea).id} belongs to Thinkube Catalog, as deployment 1"
 
 
 # Publications beside others

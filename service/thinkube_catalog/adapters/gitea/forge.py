@@ -91,7 +91,9 @@ class GiteaForge:
         mirror = self._mirror(found)
         with mirror.locked():
             publisher = Publisher(self._repositories, repository, mirror)
-            commit = publisher.publish(Publication(files, message, signature, tag))
+            marker = self._ownership.unmarked(found)
+            commit = publisher.publish(Publication(files, message, signature, tag, marker))
+            self._ownership.marked(found)
         self._heads.put(repository, self._newest(repository, mirror, commit))
         self._protect(found, mirror, releases=bool(tag))
         return commit

@@ -7,7 +7,8 @@ or a fork of the repository is not ours, since its id is another. It is made by 
 
 Making a repository and marking it are two calls. Between them the description tells whose it is,
 which comes with the creation itself: a repository without the reference but with our description is
-ours, and gets its reference (again).
+ours, and gets its reference (again): while it is empty, along with the first publication, since a
+push of its own would take as long as that.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from __future__ import annotations
 import hashlib
 
 from thinkube_catalog.adapters.gitea.mirror import Mirror
+from thinkube_catalog.adapters.gitea.publishing import MARKER
 from thinkube_catalog.adapters.gitea.repositories import Found, Repositories
-
-MARKER = "refs/catalog/marker"
 
 
 class Ownership:
@@ -26,6 +26,7 @@ class Ownership:
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories
         self._confirmed: set[tuple[int, str]] = set()  # an id is never given again
+        self._unmarked: dict[int, bytes] = {}
 
     def is_ours(self, found: Found, marker: str) -> bool:
         """Say whether the repository was made for that marker."""
@@ -35,7 +36,7 @@ class Ownership:
         return there == _blob_id(_content(found, marker))
 
     def confirm(self, found: Found, marker: str, mirror: Mirror) -> bool:
-        """Say the same, and put the marker where it belongs if it is ours.
+        """Say the same, and put the marker where it belongs if it is ours and not empty.
 
         Raises LostRaceError if somebody else has put one there meanwhile.
         """
@@ -43,11 +44,22 @@ class Ownership:
             return True
         there = self._read(found)
         if there is None and found.description == description_for(marker):
+            if found.empty:
+                self._unmarked[found.id] = _content(found, marker)
+                return True
             self._write(found, marker, mirror)
         elif there != _blob_id(_content(found, marker)):
             return False
         self._confirmed.add((found.id, marker))
         return True
+
+    def unmarked(self, found: Found) -> bytes:
+        """Return the marker that the first publication has to bring; empty if it has one."""
+        return self._unmarked.get(found.id, b"")
+
+    def marked(self, found: Found) -> None:
+        """Note that a publication has brought the marker."""
+        self._unmarked.pop(found.id, None)
 
     def _read(self, found: Found) -> str | None:
         references = self._repositories.references(found.repository, MARKER.removeprefix("refs/"))

@@ -18,12 +18,14 @@ from thinkube_catalog.domain.forge import (
     Commit,
     ForgeUnavailableError,
     Repository,
+    RepositoryTakenError,
     Signature,
     TagMovedError,
 )
 from thinkube_catalog.domain.rendering import FileTree
 
 MAIN = "refs/heads/main"
+MARKER = "refs/catalog/marker"
 
 _LOST_RACES = 100
 _FAILURES = 4
@@ -32,12 +34,16 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True)
 class Publication:
-    """What is to be published; `tag` is empty or a name without `refs/tags/`."""
+    """What is to be published; `tag` is empty or a name without `refs/tags/`.
+
+    `marker` is what `refs/catalog/marker` has to hold, where it is not there yet.
+    """
 
     files: FileTree
     message: str
     signature: Signature
     tag: str = ""
+    marker: bytes = b""
 
     @property
     def tag_reference(self) -> str:
@@ -87,9 +93,19 @@ class Publisher:
             targets[MAIN] = str(commit.id)
         if publication.tag and there.tag is None:
             targets[publication.tag_reference] = str(commit.id)
+        if publication.marker and self._needs_marker(git, publication.marker):
+            targets[MARKER] = str(git.create_blob(publication.marker))
         if targets:
             self._mirror.push(targets, {MAIN: there.main})
         return to_commit(commit)
+
+    def _needs_marker(self, git: pygit2.Repository, marker: bytes) -> bool:
+        """Raise RepositoryTakenError if somebody else has put another there meanwhile."""
+        prefix = MARKER.removeprefix("refs/")
+        there = self._repositories.references(self._repository, prefix).get(MARKER)
+        if there not in {None, str(git.create_blob(marker))}:
+            raise RepositoryTakenError(self._repository)
+        return there is None
 
     def look(self, tag: str = "") -> _There:
         """See what the repository holds now, and bring it here."""
