@@ -94,7 +94,8 @@ class GiteaForge:
             marker = self._ownership.unmarked(found)
             commit = publisher.publish(Publication(files, message, signature, tag, marker))
             self._ownership.marked(found)
-        self._heads.put(repository, self._newest(repository, mirror, commit))
+            on_top = self._read(mirror, publisher.head)
+        self._heads.put(repository, on_top)
         self._protect(found, mirror, releases=bool(tag))
         return commit
 
@@ -201,11 +202,6 @@ class GiteaForge:
                 return Publisher(self._repositories, repository, mirror).look().main
             except LostRaceError as error:
                 raise ForgeUnavailableError(f"reading {repository}: {error}") from error
-
-    def _newest(self, repository: Repository, mirror: Mirror, published: Commit) -> Commit:
-        """Return what our publication left at the head: itself, or what others pushed on top."""
-        head = self._fetched_main(repository, mirror)
-        return published if head in {None, published.id} else self._read(mirror, str(head))
 
     @staticmethod
     def _read(mirror: Mirror, commit: str) -> Commit:
