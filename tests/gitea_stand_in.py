@@ -58,6 +58,7 @@ class Stored:
     updated_at: float = 0.0
     private: bool = True
     archived: bool = False
+    wrecked: bool = False  # a record without files
     branch_protections: list[Any] = field(default_factory=list)
     tag_protections: list[Any] = field(default_factory=list)
 
@@ -394,6 +395,8 @@ class Call:
         return Reply(200, self._shown(stored))
 
     def _references(self, stored: Stored, rest: list[str]) -> Reply:
+        if stored.wrecked:
+            return Reply(500, {"message": ""})
         prefix = "/".join(["refs", *rest[1:]])
         listing = self.gitea.git(stored, "for-each-ref", "--format=%(objectname) %(refname)")
         lines = (line.split(" ", 1) for line in listing.splitlines())

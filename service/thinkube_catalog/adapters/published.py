@@ -20,9 +20,15 @@ class PublishedCatalogs:
     So a template in development is rendered exactly as people will get it, from a commit.
     """
 
-    def __init__(self, catalogs: Catalogs, publish: Callable[[Catalog], Published]) -> None:
+    def __init__(
+        self,
+        catalogs: Catalogs,
+        publish: Callable[[Catalog], Published],
+        fresh_seconds: float = FRESH_SECONDS,
+    ) -> None:
         self._catalogs = catalogs
         self._publish = publish
+        self._fresh_seconds = fresh_seconds
         self._lock = threading.Lock()
         self._read: Catalog | None = None
         self._offered = Catalog()
@@ -32,7 +38,7 @@ class PublishedCatalogs:
         """Publish what has changed, and return the catalog with the published locations."""
         catalog = self._catalogs.load()
         with self._lock:
-            fresh = time.monotonic() - self._published_at < FRESH_SECONDS
+            fresh = time.monotonic() - self._published_at < self._fresh_seconds
             if catalog is not self._read or not fresh:
                 self._offered = self._offer(catalog)
                 self._read = catalog

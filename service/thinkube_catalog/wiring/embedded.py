@@ -67,7 +67,8 @@ class EmbeddedService:
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,
                 templates_owner=settings.templates_org,
-            )
+            ),
+            settings,
         )
 
     def start(self) -> None:

@@ -32,4 +32,4 @@ def open_platform(settings: Settings) -> Platform:
         deployments_owner=settings.gitea_org,
         templates_owner=settings.templates_org,
     )
-    return with_publishing(platform)
+    return with_publishing(platform, settings)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from thinkube_catalog.adapters.catalogs import FileCatalogs
-from thinkube_catalog.adapters.published import PublishedCatalogs
+from thinkube_catalog.adapters.published import FRESH_SECONDS, PublishedCatalogs
 from thinkube_catalog.domain.bindings import Provider
 from thinkube_catalog.domain.catalog import Catalogs, Source, TemplateSources
 from thinkube_catalog.domain.environment import Conventions
@@ -18,6 +18,9 @@ from thinkube_catalog.settings import ProviderSetting, Settings
 
 OWN_CATALOG = Path(__file__).resolve().parents[3] / "catalog"
 """The catalogue that comes with this program."""
+
+REMOTE_FRESH_SECONDS = 30.0
+"""How soon a change in a template's folder is noticed with a forge on another machine."""
 
 
 def program_version() -> str:
@@ -65,8 +68,10 @@ def file_catalogs(settings: Settings, sources: TemplateSources) -> FileCatalogs:
     return FileCatalogs(settings.catalog or (str(OWN_CATALOG),), fetch)
 
 
-def with_publishing(platform: Platform) -> Platform:
+def with_publishing(platform: Platform, settings: Settings) -> Platform:
     """Return the platform with in-tree templates offered from where they are published."""
     publish = partial(publish_catalog, platform)
-    catalogs: Catalogs = PublishedCatalogs(platform.catalogs, publish)
+    # Each look at every template costs a few questions where the forge is another machine.
+    seconds = FRESH_SECONDS if settings.forge == "local" else REMOTE_FRESH_SECONDS
+    catalogs: Catalogs = PublishedCatalogs(platform.catalogs, publish, seconds)
     return replace(platform, catalogs=catalogs)

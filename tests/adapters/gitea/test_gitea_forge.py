@@ -19,6 +19,7 @@ from thinkube_catalog.adapters.gitea.publishing import MARKER
 from thinkube_catalog.domain.errors import InvalidError
 from thinkube_catalog.domain.forge import (
     ForgeRefusedError,
+    ForgeUnavailableError,
     Repository,
     RepositoryMovedError,
     RepositoryNotFoundError,
@@ -226,6 +227,32 @@ def test_a_repository_is_marked_by_its_first_publication_whoever_makes_it(
     assert gitea.git(stored(gitea), "rev-parse", MARKER) == marker
     text = gitea.git(stored(gitea), "cat-file", "blob", MARKER)
     assert text == f"Repository {stored(gitea).id} belongs to Thinkube Catalog, as deployment 1"
+
+
+def test_a_record_without_files_that_a_killed_gitea_left_is_made_anew(
+    make_forge: Callable[[str], GiteaForge], gitea: GiteaStandIn
+) -> None:
+    make_forge("killed").ensure_repository(CHAT, "deployment 1")
+    wreck = stored(gitea)
+    wreck.wrecked, wreck.updated_at = True, wreck.updated_at - 3600
+    make_forge("next").ensure_repository(CHAT, "deployment 1")
+    assert stored(gitea).id != wreck.id
+    assert len(gitea.repositories) == 1
+
+
+@pytest.mark.parametrize("why", ["fresh", "somebody's", "with commits"])
+def test_what_cannot_be_read_is_not_deleted_unless_it_is_ours_and_empty(
+    forge: GiteaForge, make_forge: Callable[[str], GiteaForge], gitea: GiteaStandIn, why: str
+) -> None:
+    forge.ensure_repository(CHAT, "deployment 1")
+    if why == "with commits":
+        forge.publish(CHAT, a_tree("1"), "First", US)
+    kept = stored(gitea)
+    kept.wrecked, kept.updated_at = True, kept.updated_at - (0 if why == "fresh" else 3600)
+    kept.description = "Mine" if why == "somebody's" else kept.description
+    with pytest.raises(ForgeUnavailableError):
+        make_forge("next").ensure_repository(CHAT, "deployment 1")
+    assert stored(gitea) is kept
 
 
 # Publications beside others

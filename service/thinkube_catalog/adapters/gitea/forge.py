@@ -10,6 +10,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from thinkube_catalog.domain.rendering import FileTree
 
 _PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)
 _LOOK_SECONDS = 5.0
+_SETTLED = timedelta(minutes=1)
 _RELEASES = "v*"
 _PROTECTED = "catalog-protected"
 
@@ -94,7 +96,8 @@ class GiteaForge:
             marker = self._ownership.unmarked(found)
             commit = publisher.publish(Publication(files, message, signature, tag, marker))
             self._ownership.marked(found)
-        self._heads.put(repository, self._newest(repository, mirror, commit))
+            on_top = self._read(mirror, publisher.head)
+        self._heads.put(repository, on_top)
         self._protect(found, mirror, releases=bool(tag))
         return commit
 
@@ -159,9 +162,25 @@ class GiteaForge:
             raise RepositoryMovedError(repository, now.full_name)
 
     def _confirmed(self, repository: Repository, found: Found, marker: str) -> str:
-        if not self._ownership.confirm(found, marker, self._mirror(found)):
+        try:
+            ours = self._ownership.confirm(found, marker, self._mirror(found))
+        except ForgeUnavailableError as error:
+            self._clear_wreck(repository, found, marker)
+            raise LostRaceError(f"{repository} could not be read: {error}") from error
+        if not ours:
             raise RepositoryTakenError(repository)
         return self._address(repository)
+
+    def _clear_wreck(self, repository: Repository, found: Found, marker: str) -> None:
+        """Delete what a Gitea that was killed while making it has left: a record without files.
+
+        Only if it is ours by its description, is empty, and has been for longer than Gitea may
+        need to note a first push.
+        """
+        age = datetime.now(UTC) - found.updated_at
+        if found.empty and found.description == description_for(marker) and age > _SETTLED:
+            _log.warning("%s has a record in Gitea but no files; making it anew", repository)
+            self._repositories.delete(repository)
 
     def _existing(self, repository: Repository) -> Found:
         check_repository(repository)
@@ -201,11 +220,6 @@ class GiteaForge:
                 return Publisher(self._repositories, repository, mirror).look().main
             except LostRaceError as error:
                 raise ForgeUnavailableError(f"reading {repository}: {error}") from error
-
-    def _newest(self, repository: Repository, mirror: Mirror, published: Commit) -> Commit:
-        """Return what our publication left at the head: itself, or what others pushed on top."""
-        head = self._fetched_main(repository, mirror)
-        return published if head in {None, published.id} else self._read(mirror, str(head))
 
     @staticmethod
     def _read(mirror: Mirror, commit: str) -> Commit:

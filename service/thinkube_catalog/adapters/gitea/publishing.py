@@ -65,6 +65,9 @@ class Publisher:
         self._repositories = repositories
         self._repository = repository
         self._mirror = mirror
+        self._was_marked = False
+        self.head = ""
+        """The branch's newest commit, as the last publication left or found it."""
 
     def publish(self, publication: Publication) -> Commit:
         """Keep the promise of `Forge.publish`. Raises as it does, and LostRaceError."""
@@ -73,6 +76,7 @@ class Publisher:
             try:
                 return self._attempt(publication)
             except LostRaceError:
+                self._was_marked = bool(publication.marker) and self._is_marked(publication.marker)
                 threading.Event().wait(_PAUSE)
             except ForgeUnavailableError:
                 # The push may have taken effect, or not: looking again tells.
@@ -93,19 +97,20 @@ class Publisher:
             targets[MAIN] = str(commit.id)
         if publication.tag and there.tag is None:
             targets[publication.tag_reference] = str(commit.id)
-        if publication.marker and self._needs_marker(git, publication.marker):
+        if publication.marker and not self._was_marked:
             targets[MARKER] = str(git.create_blob(publication.marker))
         if targets:
             self._mirror.push(targets, {MAIN: there.main})
+        self.head = targets.get(MAIN) or there.main or ""
         return to_commit(commit)
 
-    def _needs_marker(self, git: pygit2.Repository, marker: bytes) -> bool:
+    def _is_marked(self, marker: bytes) -> bool:
         """Raise RepositoryTakenError if somebody else has put another there meanwhile."""
         prefix = MARKER.removeprefix("refs/")
         there = self._repositories.references(self._repository, prefix).get(MARKER)
-        if there not in {None, str(git.create_blob(marker))}:
+        if there not in {None, str(self._mirror.git.create_blob(marker))}:
             raise RepositoryTakenError(self._repository)
-        return there is None
+        return there is not None
 
     def look(self, tag: str = "") -> _There:
         """See what the repository holds now, and bring it here."""
