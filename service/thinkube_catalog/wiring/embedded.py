@@ -73,7 +73,6 @@ class EmbeddedService:
 
     def start(self) -> None:
         """Bring up what runs, go on with what was under way, and begin to watch."""
-        self._renderer.start()
         self._store_provider_keys()
         for warning in self.platform.catalogs.load().warnings:
             _log.warning("catalog: %s", warning)
@@ -86,6 +85,7 @@ class EmbeddedService:
             )
         )
         self._watcher.start()
+        self._renderer.start()  # last: it warms up beside the rest, which must not wait for cores
 
     def stop(self) -> None:
         """Stop in the order in which nobody misses what is gone."""
