@@ -79,7 +79,7 @@ def test_a_containers_log_follows_and_holds_still_while_somebody_reads(page: Pag
     expect(page).to_have_url(re.compile("container=second"))
     rows = page.locator(".log-line")
     expect(rows.last).to_contain_text("second http://127.0.0.1")
-    assert "web" not in "".join(page.locator(".log-from").all_inner_texts())
+    expect(page.locator(".log-from", has_text="web")).to_have_count(0)
     numbers = [int(text.rsplit(" ", 1)[1]) for text in rows.all_inner_texts() if "word" in text]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     follow = page.get_by_role("checkbox", name=re.compile("Follow"))
@@ -95,7 +95,8 @@ def test_a_containers_log_follows_and_holds_still_while_somebody_reads(page: Pag
 @pytest.mark.usefixtures("pair")
 def test_the_map_joins_what_uses_each_other_and_leads_there_by_keyboard(page: Page) -> None:
     ready(page, "/map")
-    expect(page.locator(".map-path")).to_have_count(1)
+    line = page.locator(".map-path", has_text="asker uses oracle (LLM_BASE_URL)")
+    expect(line).to_have_count(1)
     row = page.get_by_role("row").filter(has_text="asker")
     expect(row.first).to_contain_text("LLM_BASE_URL")
     page.locator("a.map-node[href='/deployments/asker']").focus()

@@ -13,9 +13,9 @@ from typing import Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import PATIENCE, Service
+from tests.browser.conftest import Service
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -42,24 +42,17 @@ Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="module")
-def deployed(browser: Browser, service: Service) -> dict[str, str]:
+def deployed(service: Service) -> dict[str, str]:
     """Deploy one that is well and one that is not; return what addresses need of them."""
-    page = browser.new_page(base_url=service.address)
-    page.set_default_timeout(PATIENCE)
     for template, name, state in (
-        ("tkt-hello", "seen", "Healthy"),
-        ("tkt-oracle", "oracle", "Healthy"),
-        ("tkt-asker", "user-of-oracle", "Healthy"),
-        ("tkt-broken", "unwell", "Failed"),
+        ("tkt-hello", "seen", "healthy"),
+        ("tkt-oracle", "oracle", "healthy"),
+        ("tkt-asker", "user-of-oracle", "healthy"),
+        ("tkt-broken", "unwell", "failed"),
+        ("tkt-hello", "gone", "healthy"),
     ):
-        page.goto(f"/templates/{template}/deploy")
-        page.fill("[name='a.project_name']", name)
-        page.get_by_role("button", name="Deploy", exact=True).click()
-        page.wait_for_url(f"**/deployments/{name}")
-        expect(page.locator("#state")).to_have_text(state, timeout=60_000)
-    page.close()
-    for template, name in (("tkt-oracle", "oracle"), ("tkt-asker", "asker"), ("tkt-hello", "gone")):
-        service.deploy(template, name)
+        if name not in service.names():  # by another module, that is
+            service.deploy(template, name, state)
     first = service.deployment("seen")["commit"]
     second = service.push("seen", "app.py", "print('and more')")
     httpx.delete(f"{service.address}/api/v1/deployments/gone").raise_for_status()
