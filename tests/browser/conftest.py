@@ -156,8 +156,12 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Return a browser that ends with the last test of a file.
+
+    Playwright keeps a loop running in this thread: tests elsewhere could start none of their own.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not installed")
