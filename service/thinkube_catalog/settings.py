@@ -129,6 +129,78 @@ class Settings(BaseSettings):
         description="Organisation in Gitea that templates are published in.",
     )
 
+    gitea_read_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token with read:repository alone, by which Argo CD clones; empty means that "
+        "Argo CD has a credential template for the organisation already.",
+    )
+    public_url: str = Field(
+        default="",
+        description="Address of this service as others reach it; the forge sends its webhooks "
+        "there. Empty means that pushes are looked for.",
+    )
+
+    # The GitOps engine
+    engine: Literal["local", "argocd"] = Field(
+        default="local",
+        description="What runs applications: processes of this machine, or Argo CD on Kubernetes.",
+    )
+    argocd_url: str = Field(
+        default="",
+        validate_default=True,
+        description="Address of Argo CD's server.",
+    )
+    argocd_token: SecretStr = Field(
+        default=SecretStr(""),
+        validate_default=True,
+        description="Token of the project's role there; `tkt bootstrap` makes one.",
+    )
+    argocd_project: str = Field(
+        default="thinkube",
+        description="Argo CD project that every application belongs to.",
+    )
+    argocd_namespace: str = Field(
+        default="argocd",
+        description="Namespace that Argo CD runs in; no application may touch it.",
+    )
+    argocd_cluster: str = Field(
+        default="https://kubernetes.default.svc",
+        description="The cluster that applications run on, as Argo CD knows it.",
+    )
+    argocd_webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="What signs the forge's webhooks to Argo CD (`webhook.gogs.secret` there); "
+        "empty means that none are made.",
+    )
+
+    # The cluster
+    kubernetes_url: str = Field(
+        default="",
+        description="Address of the cluster's API; empty means the cluster this service runs in.",
+    )
+    kubernetes_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token of this service's account there; empty means the pod's own.",
+    )
+    kubernetes_ca: Path | None = Field(
+        default=None,
+        description="File with the certificates that the cluster's API is trusted by.",
+    )
+    namespace_prefix: str = Field(
+        default="tkt-",
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,18}))?$",
+        description="What the namespaces of applications begin with; each has one of its own.",
+    )
+    secret_delivery: Literal["secret", "external-secret"] = Field(
+        default="secret",
+        description="How secrets reach an application's namespace: written as a Secret by this "
+        "service, or fetched by External Secrets.",
+    )
+    secret_store: str = Field(
+        default="",
+        description="ClusterSecretStore that External Secrets fetch from.",
+    )
+
     # The catalog
     catalog: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -180,7 +252,7 @@ class Settings(BaseSettings):
                     values[name] = tuple(part.strip() for part in parts if part.strip())
         return values
 
-    @field_validator("gitea_url")
+    @field_validator("gitea_url", "argocd_url", "kubernetes_url", "public_url")
     @classmethod
     def _check_address(cls, url: str) -> str:
         try:
@@ -204,6 +276,33 @@ class Settings(BaseSettings):
             message = f"is needed, because {PREFIX}FORGE is gitea"
             raise ValueError(message)
         return value
+
+    @field_validator("argocd_url", "argocd_token")
+    @classmethod
+    def _require_for_argocd(
+        cls, value: str | SecretStr, validated: ValidationInfo
+    ) -> str | SecretStr:
+        given = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if validated.data.get("engine") == "argocd" and not given:
+            message = f"is needed, because {PREFIX}ENGINE is argocd"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _require_a_forge_that_argocd_reaches(self) -> Self:
+        if self.engine == "argocd" and self.forge == "local":
+            message = (
+                f"Argo CD cannot clone from this data folder; set {PREFIX}FORGE=gitea "
+                f"with {PREFIX}ENGINE=argocd"
+            )
+            raise ValueError(message)
+        if self.secret_delivery == "external-secret" and not self.secret_store:  # noqa: S105 (a word)
+            message = (
+                f"{PREFIX}SECRET_STORE is needed, because "
+                f"{PREFIX}SECRET_DELIVERY is external-secret"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:

@@ -20,6 +20,7 @@ class Conventions:
     `platform_credentials` says that the installation puts the Secrets `<app>-mlflow-credentials`
     and `<app>-storage-credentials` into each namespace. `egress_cidrs` are private address ranges
     that applications may reach beside the cluster and the public internet.
+    `namespace_prefix` stands before a deployment's name in the name of its namespace.
     `gpu_memory_slack` is how many percent less than asked a GPU may report: cards sold with
     80 GB report 79.6 GiB. Empty names mean that the cluster's default is meant.
     """
@@ -27,6 +28,7 @@ class Conventions:
     domain_name: str = "localhost"
     container_registry: str = "registry.localhost"
     image_owner: str = "thinkube"
+    namespace_prefix: str = ""
     routing: str = "gateway"
     gateway_name: str = "thinkube-gateway"
     gateway_namespace: str = "gateway-system"
@@ -65,6 +67,11 @@ class ApplicationContext:
     bindings: tuple[Variable, ...] = ()
     secrets: tuple[str, ...] = ()
     conventions: Conventions = field(default_factory=Conventions)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that is this deployment's alone."""
+        return f"{self.conventions.namespace_prefix}{self.name}"
 
     @property
     def secret_name(self) -> str:

@@ -99,8 +99,8 @@ def told(context: ApplicationContext, answers: Answers) -> dict[str, str]:
         "project_name": context.name,
         "domain_name": conventions.domain_name,
         "admin_username": ADMIN_USERNAME,
-        "namespace": context.name,
-        "k8s_namespace": context.name,
+        "namespace": context.namespace,
+        "k8s_namespace": context.namespace,
         "container_registry": conventions.container_registry,
         "registry_subdomain": conventions.container_registry.partition(".")[0],
     }

@@ -33,6 +33,7 @@ def conventions(settings: Settings) -> Conventions:
     return Conventions(
         domain_name=settings.domain_name,
         container_registry=settings.container_registry,
+        namespace_prefix=settings.namespace_prefix,
         routing=settings.routing,
         ingress_class=settings.ingress_class,
         service_monitors=settings.service_monitors,

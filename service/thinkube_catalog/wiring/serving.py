@@ -19,8 +19,8 @@ from thinkube_catalog.domain.errors import ConflictError
 from thinkube_catalog.settings import LOOPBACK, Settings
 from thinkube_catalog.web.app import install as install_pages
 from thinkube_catalog.web.site import Site
-from thinkube_catalog.wiring.embedded import EmbeddedService
 from thinkube_catalog.wiring.parts import program_version
+from thinkube_catalog.wiring.service import CatalogService
 
 _LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -45,7 +45,7 @@ def serve(settings: Settings) -> None:
     _set_up_logging(settings)
     with Instance(settings.data_dir).claim() as claim, _listen(settings) as listener:
         metrics = Metrics()
-        service = EmbeddedService(settings, metrics)
+        service = CatalogService(settings, metrics)
         address = _address(settings, listener)
         app = create_app(
             service.platform,
@@ -75,7 +75,7 @@ def serve(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _running(service: EmbeddedService, claim: Claim, address: str) -> AsyncIterator[None]:
+async def _running(service: CatalogService, claim: Claim, address: str) -> AsyncIterator[None]:
     try:
         await run_in_threadpool(service.start)
         claim.announce(address)

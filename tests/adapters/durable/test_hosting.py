@@ -12,7 +12,7 @@ import pytest
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns, workflow
 from thinkube_catalog.domain.bindings import Provider
 from thinkube_catalog.settings import load_settings
-from thinkube_catalog.wiring.embedded import EmbeddedService
+from thinkube_catalog.wiring.service import CatalogService
 
 
 class Unheard:
@@ -24,14 +24,14 @@ class Unheard:
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedService:
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CatalogService:
     monkeypatch.chdir(tmp_path)  # without the `.env` of whoever runs the tests
     (tmp_path / "catalog").mkdir()
     (tmp_path / "catalog" / "repositories.json").write_text('{"repositories": []}')
     settings = load_settings(
         data_dir=tmp_path / "installation", catalog=(str(tmp_path / "catalog"),)
     )
-    return EmbeddedService(settings, Unheard())
+    return CatalogService(settings, Unheard())
 
 
 def _tables(path: Path) -> set[str]:
@@ -42,7 +42,7 @@ def _tables(path: Path) -> set[str]:
     return names
 
 
-def test_records_and_dbos_have_files_of_their_own(service: EmbeddedService, tmp_path: Path) -> None:
+def test_records_and_dbos_have_files_of_their_own(service: CatalogService, tmp_path: Path) -> None:
     service.start()
     service.stop()
     records = _tables(tmp_path / "installation" / "catalog.sqlite")
@@ -53,7 +53,7 @@ def test_records_and_dbos_have_files_of_their_own(service: EmbeddedService, tmp_
 
 
 def test_the_service_can_be_stopped_on_the_loop_that_started_it(
-    service: EmbeddedService,
+    service: CatalogService,
 ) -> None:
     async def life() -> str:
         await asyncio.to_thread(service.start)
@@ -89,10 +89,10 @@ def test_providers_come_from_settings_and_their_keys_from_the_store(
         "THINKUBE_PROVIDERS",
         '[{"name": "g", "type": "llm", "url": "http://g/v1", "model": "m", "api_key": "canary"}]',
     )
-    service = EmbeddedService(load_settings(data_dir=tmp_path / "installation"), Unheard())
+    service = CatalogService(load_settings(data_dir=tmp_path / "installation"), Unheard())
     service.start()
     service.stop()
-    again = EmbeddedService(load_settings(data_dir=tmp_path / "installation"), Unheard())
+    again = CatalogService(load_settings(data_dir=tmp_path / "installation"), Unheard())
     assert again.platform.providers == (
         Provider("g", "llm", "http://g/v1", "m", secret="provider:g"),
     )

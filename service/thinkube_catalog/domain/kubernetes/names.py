@@ -40,7 +40,7 @@ def host_name(context: ApplicationContext) -> str:
 
 def cluster_address(descriptor: Descriptor, context: ApplicationContext) -> Address:
     """Where a deployment is reached: by people at its host, by other pods at its Services."""
-    domain = f"{context.name}.svc.cluster.local"
+    domain = f"{context.namespace}.svc.cluster.local"
     knative = descriptor.deployment.type == "knative"
     inside = {
         each.name: f"http://{context.name}.{domain}"
@@ -89,7 +89,7 @@ def meta(
 ) -> ObjectMeta:
     return ObjectMeta(
         name=name,
-        namespace=context.name,
+        namespace=context.namespace,
         labels=labels(context, component),
         annotations=annotations,
     )

@@ -1,4 +1,4 @@
-"""The embedded platform: SQLite, repositories on disk, applications as processes."""
+"""The service behind the API: records, forge, engine, runs, and what watches them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from threading import Event, Thread
 
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
-from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
 from thinkube_catalog.adapters.sql.database import Database
@@ -19,6 +18,7 @@ from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
 from thinkube_catalog.operations import runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.engines import open_engine
 from thinkube_catalog.wiring.forges import close_forge, open_forge, template_sources
 from thinkube_catalog.wiring.parts import (
     conventions,
@@ -34,7 +34,7 @@ DRAIN_SECONDS = 5
 _log = logging.getLogger(__name__)
 
 
-class EmbeddedService:
+class CatalogService:
     """Everything that works behind the API: the engine, the runs, and what watches them.
 
     Made before `start`, so that the API can be built on `platform`; `stop` leaves applications
@@ -49,8 +49,7 @@ class EmbeddedService:
         self._renderer = CopierRenderer(self._sources)
         self._runs = DurableRuns(_database_url(settings, "runs.sqlite"))
         self._forge = forge = open_forge(settings)
-        options = Options(conventions=conventions(settings))
-        self._engine = LocalEngine(settings.data_dir / "engine", forge, self._secrets, options)
+        self._engine = open_engine(settings, forge, self._secrets)
         self._stopping = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
         self.platform = with_publishing(
