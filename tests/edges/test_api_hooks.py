@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -31,7 +31,7 @@ class Told:
             lambda id_: [SecretValue(f"{KEY}-older-{id_}"), SecretValue(f"{KEY}-{id_}")]
         )
 
-    def receive(self, headers: dict[str, str], body: bytes) -> Repository | None:
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Repository | None:
         return self._received.push(headers, body)
 
 
@@ -100,8 +100,8 @@ def test_what_is_not_signed_is_refused(
     client: httpx.Client, told: Told, changed: dict[str, str]
 ) -> None:
     body, headers = signed(a_push(), f"{KEY}-7")
-    raw = {name: text.encode() for name, text in {**headers, **changed}.items()}
-    answer = client.post(PATH, content=body, headers=list(raw.items()))
+    raw = {name.encode(): text.encode() for name, text in {**headers, **changed}.items()}
+    answer = client.post(PATH, content=body, headers=raw)
     assert answer.status_code == 403
     assert answer.headers["content-type"] == "application/problem+json"
     assert told.pushed == []
@@ -190,7 +190,8 @@ def test_whatever_is_sent_the_answer_is_a_refusal_or_nothing(
 ) -> None:
     body, given_headers = signed(content, key)
     raw = {name: text.encode() for name, text in given_headers.items()} | headers
-    answer = client.post(PATH, content=body, headers=list(raw.items()))
+    encoded = {name.encode(): text for name, text in raw.items()}
+    answer = client.post(PATH, content=body, headers=encoded)
     assert answer.status_code in {204, 403}
     if key == "unsigned":
         assert answer.status_code == 403

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,7 @@ def told(
     class Late:
         """The app is served before the forge can know its address."""
 
-        def receive(self, headers: dict[str, str], body: bytes) -> Repository | None:
+        def receive(self, headers: Mapping[str, str], body: bytes) -> Repository | None:
             return forges[0].receive(headers, body)
 
     scene = a_scene(tmp_path / "scene", deliveries=Late(), pushed=pushed.append)

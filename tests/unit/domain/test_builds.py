@@ -6,7 +6,7 @@ import re
 import subprocess
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped] # ships no types
 import pytest
 import yaml
 from hypothesis import given
