@@ -49,20 +49,25 @@ BUILDER = Signature("Builds", "builds@thinkube.local", A_MOMENT)
 
 
 @dataclass
+class Passing(Clock):
+    """A clock by which things happen, told how long everybody has waited."""
+
+    happenings: list[Callable[[float], None]] = field(default_factory=list)
+
+    def wait(self, seconds: float) -> None:
+        super().wait(seconds)
+        for each in self.happenings:
+            each(sum(self.waits))
+
+
+@dataclass
 class Workshop:
     """A platform whose forge builds, and what happens there as time passes."""
 
     platform: Platform
     forge: MemoryForge
     shelf: Shelf
-    clock: Clock
-    happenings: list[Callable[[float], None]] = field(default_factory=list)
-
-    def wait(self, seconds: float) -> None:
-        self.clock.wait(seconds)
-        waited = sum(self.clock.waits)
-        for each in self.happenings:
-            each(waited)
+    clock: Passing
 
     def head(self) -> Commit:
         head = self.forge.head(CHAT)
@@ -78,7 +83,7 @@ class Workshop:
             if head is not None and due and SKIP_BUILD not in head.message:
                 self.forge.builds[head.id] = due[-1]
 
-        self.happenings.append(go)
+        self.clock.happenings.append(go)
 
     def commit_tag(self, text: str = "built") -> Commit:
         """Do what a build ends with."""
@@ -94,8 +99,8 @@ class Workshop:
 
 
 def a_workshop(forge: MemoryForge | None = None, *, builds: bool = True) -> Workshop:
-    forge, clock, shelf = forge or MemoryForge(), Clock(), Shelf()
-    carrying = MemoryRuns(lambda seconds: workshop.wait(seconds), inline=True)  # noqa: PLW0108 (made below)
+    forge, clock, shelf = forge or MemoryForge(), Passing(), Shelf()
+    carrying = MemoryRuns(clock.wait, inline=True)
     platform = Platform(
         catalogs=StandInCatalogs(),
         sources=StandInSources(),
@@ -109,8 +114,7 @@ def a_workshop(forge: MemoryForge | None = None, *, builds: bool = True) -> Work
         now=clock.now,
     )
     carrying.launch(partial(runs.proceed, platform))
-    workshop = Workshop(platform, forge, shelf, clock)
-    return workshop
+    return Workshop(platform, forge, shelf, clock)
 
 
 @pytest.fixture
@@ -126,7 +130,7 @@ def test_a_run_waits_for_the_build_and_then_for_the_commit_that_names_its_images
             workshop.commit_tag()
 
     workshop.build_goes((0, RUNNING), (599, SUCCEEDED))
-    workshop.happenings.append(tag)
+    workshop.clock.happenings.append(tag)
     run = workshop.deploy()
     assert run.state is RunState.SUCCEEDED
     deployment = workshop.platform.deployments.get("chat")
@@ -172,7 +176,6 @@ def test_a_retry_goes_on_with_what_is_built_by_then(workshop: Workshop) -> None:
     workshop.build_goes((0, RUNNING), (20, FAILED), (25, SUCCEEDED))
     assert workshop.deploy().state is RunState.FAILED
     workshop.clock.wait(30)
-    workshop.wait(0)
     again = changes.retry(workshop.platform, "chat")
     assert workshop.platform.deployments.run(again.id).state is RunState.SUCCEEDED
 
@@ -186,7 +189,7 @@ def test_a_build_that_is_given_up_for_a_newer_push_fails_nothing(workshop: Works
             newer = workshop.forge.publish(CHAT, files, "Two", signature)
             workshop.forge.builds |= {older: FAILED, newer.id: SUCCEEDED}
 
-    workshop.happenings.append(push)
+    workshop.clock.happenings.append(push)
     workshop.build_goes((0, RUNNING), (10, SUCCEEDED))
     assert workshop.deploy().state is RunState.SUCCEEDED
     assert workshop.platform.deployments.get("chat").healthy_commit == workshop.head().id
@@ -257,7 +260,7 @@ def test_the_repository_is_connected_before_it_is_published_to_and_released_on_r
 def test_a_commit_shows_how_its_deployment_stands(workshop: Workshop) -> None:
     workshop.build_goes((0, RUNNING), (10, SUCCEEDED))
     seen: list[RolloutState] = []
-    workshop.happenings.append(
+    workshop.clock.happenings.append(
         lambda _waited: seen.extend(state for state, _ in workshop.forge.rollouts.values())
     )
     workshop.deploy()
