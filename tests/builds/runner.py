@@ -1,4 +1,4 @@
-"""A runner of workflows, as far as ours need one: jobs in order, each step a script of bash.
+"""A person's clone, and a runner: jobs in order, each step of them a script of bash.
 
 What it does with environment, expressions and order is what Gitea's runner does; `buildah` is a
 program that notes how it was called, and keeps a registry of names.
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from thinkube_catalog.domain.rendering import FileTree
 
 _BUILDAH = r"""#!/bin/bash
 set -eu
@@ -116,14 +118,47 @@ class Runner:
         return re.sub(r"\$\{\{(.*?)\}\}", value, text)
 
 
-def program_environment() -> dict[str, str]:
-    """What a person's git needs, and nothing of this machine's settings."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_AUTHOR_NAME": "Somebody",
-        "GIT_AUTHOR_EMAIL": "somebody@example.org",
-        "GIT_COMMITTER_NAME": "Somebody",
-        "GIT_COMMITTER_EMAIL": "somebody@example.org",
-    }
+_ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": "/nonexistent",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Somebody",
+    "GIT_AUTHOR_EMAIL": "somebody@example.org",
+    "GIT_COMMITTER_NAME": "Somebody",
+    "GIT_COMMITTER_EMAIL": "somebody@example.org",
+}
+
+
+class Clone:
+    """A person's clone: writes files, commits, pushes."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._git("init", "--quiet", "--initial-branch=main", ".")
+        self._git("remote", "add", "origin", address)
+
+    def push(self, files: FileTree, message: str = "Change") -> str:
+        found = self._git("ls-remote", "origin", "refs/heads/main")
+        if found:
+            self._git("fetch", "--quiet", "origin", "main")
+            self._git("reset", "--quiet", "--hard", "FETCH_HEAD")
+        for path, file in files.items():
+            place = self._folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.content)
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--message", message)
+        self._git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+        return self._git("rev-parse", "HEAD")
+
+    def _git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(self._folder), *arguments],
+            env=_ENVIRONMENT,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        return done.stdout.strip()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.builds.runner import Runner, program_environment
+from tests.builds.runner import Clone, Runner
 from tests.gitea_stand_in import GiteaStandIn, Stored, gitea_stand_in
 from tests.unit.domain.kubernetes.samples import a_container, a_context, a_descriptor
 from thinkube_catalog.domain.builds import WORKFLOW_PATH
@@ -69,45 +68,10 @@ def runner(gitea: GiteaStandIn, tmp_path: Path) -> Runner:
     return Runner(tmp_path / "runner", gitea.url, f"{OWNER}/{NAME}", SECRETS)
 
 
-class Clone:
-    """A person's clone: writes files, commits, pushes."""
-
-    def __init__(self, gitea: GiteaStandIn, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-        address = f"http://somebody:the-token@127.0.0.1:{gitea.port}/{OWNER}/{NAME}.git"
-        self._git("init", "--quiet", "--initial-branch=main", ".")
-        self._git("remote", "add", "origin", address)
-
-    def push(self, files: FileTree, message: str = "Change") -> str:
-        found = self._git("ls-remote", "origin", "refs/heads/main")
-        if found:
-            self._git("fetch", "--quiet", "origin", "main")
-            self._git("reset", "--quiet", "--hard", "FETCH_HEAD")
-        for path, file in files.items():
-            place = self._folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(file.content)
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--message", message)
-        self._git("push", "--quiet", "origin", "HEAD:refs/heads/main")
-        return self._git("rev-parse", "HEAD")
-
-    def _git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(self._folder), *arguments],
-            env=program_environment(),
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        return done.stdout.strip()
-
-
 @pytest.fixture
 def clone(gitea: GiteaStandIn, stored: Stored, tmp_path: Path) -> Clone:
-    return Clone(gitea, tmp_path / "clone")
+    address = f"http://somebody:the-token@127.0.0.1:{gitea.port}/{OWNER}/{NAME}.git"
+    return Clone(address, tmp_path / "clone")
 
 
 def tags(gitea: GiteaStandIn, stored: Stored) -> dict[str, str]:
@@ -250,6 +214,9 @@ def test_a_redeploy_keeps_the_tags_that_a_build_has_committed(
     assert again.text(KUSTOMIZATION_PATH).strip() == text  # the very bytes, so nothing changes
 
 
+AWKS = [name for name in ("awk", "mawk", "gawk", "busybox") if shutil.which(name)]
+"""Runners come with different ones."""
+
 OURS, OTHER = IMAGES["backend"], "docker.io/library/redis"
 DIGEST = "sha256:" + "0" * 64
 
@@ -267,7 +234,7 @@ DIGEST = "sha256:" + "0" * 64
         f"- name: {OURS}-other\n  newTag: keep\n- name: {OURS}\n  newTag: x\n",
     ],
 )
-@pytest.mark.parametrize("awk", ["awk", "mawk", "gawk", "busybox"])
+@pytest.mark.parametrize("awk", AWKS)
 def test_a_file_that_people_have_changed_is_changed_in_one_place(
     gitea: GiteaStandIn,
     stored: Stored,
@@ -275,9 +242,10 @@ def test_a_file_that_people_have_changed_is_changed_in_one_place(
     runner: Runner,
     images: str,
     awk: str,
-    use_awk: Callable[[str], None],
 ) -> None:
-    use_awk(awk)
+    place = runner.root / "bin" / "awk"
+    place.unlink()
+    place.symlink_to(str(shutil.which(awk)))
     before = f"resources:\n- deployments.yaml\nimages:\n{images}"
     commit = clone.push(FileTree({KUSTOMIZATION_PATH: File(before.encode())}))
     one = replace(DESCRIPTOR, containers=DESCRIPTOR.containers[:1])
@@ -301,18 +269,3 @@ def test_a_file_that_names_no_such_image_is_left_and_told(
     assert not runner.run(WORKFLOW, commit, only=["commit-tags"])
     assert f"names no image {OURS}" in runner.printed[-1]
     assert gitea.git(stored, "rev-parse", "main") == commit
-
-
-@pytest.fixture
-def use_awk(runner: Runner) -> Callable[[str], None]:
-    """Have the scripts meet another awk; runners come with different ones."""
-
-    def use(name: str) -> None:
-        found = shutil.which(name)
-        if not found:
-            pytest.skip(f"there is no {name} here")
-        place = runner.root / "bin" / "awk"
-        place.unlink()
-        place.symlink_to(found)
-
-    return use
