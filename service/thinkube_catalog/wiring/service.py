@@ -17,7 +17,7 @@ from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
-from thinkube_catalog.operations import runs, watch
+from thinkube_catalog.operations import connecting, runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.engines import open_engine
@@ -65,6 +65,7 @@ class CatalogService:
         self._stopping = False
         self._look_now = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
+        self._connector = Thread(target=self._connect, name="connector", daemon=True)
         self.platform = with_publishing(
             Platform(
                 catalogs=file_catalogs(settings, self._sources),
@@ -97,14 +98,16 @@ class CatalogService:
             )
         )
         self._watcher.start()
+        self._connector.start()
         self._renderer.start()  # last: it warms up beside the rest, which must not wait for cores
 
     def stop(self) -> None:
         """Stop in the order in which nobody misses what is gone."""
         self._stopping = True
         self._look_now.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        for thread in (self._watcher, self._connector):
+            if thread.is_alive():
+                thread.join()
         self._runs.close(DRAIN_SECONDS)
         self._engine.stop()
         self._renderer.close()
@@ -139,6 +142,12 @@ class CatalogService:
         """Look as soon as the engine has seen what somebody has pushed to a repository."""
         if repository.owner == self.settings.gitea_org:
             self._look_now.set()
+
+    def _connect(self) -> None:
+        try:
+            connecting.connect_all(self.platform, lambda: self._stopping)
+        except Exception:  # noqa: BLE001 (the service works without)
+            _log.exception("connecting the repositories failed")
 
     def _watch(self) -> None:
         while True:
