@@ -14,9 +14,11 @@ from typing import Any, Protocol
 
 import httpx
 
+from tests.deploy.live import LiveManifests
 from tests.kubernetes_stand_in import TOKEN, KubernetesStandIn, kubernetes_stand_in
 from thinkube_catalog.adapters.argocd.cluster import Cluster
 from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
+from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
 
 REVISION_KEY = b"the same for every process"
 
@@ -145,18 +147,25 @@ def stand_in_bench() -> Iterator[Bench]:
 
 @contextmanager
 def live_bench() -> Iterator[Bench]:
-    """The real adapter on a real API server, of which namespaces `tkt-test-…` are ours."""
-    url, token = (os.environ[f"THINKUBE_TEST_KUBERNETES_{name}"] for name in ("URL", "TOKEN"))
-    ca = Path(os.environ["THINKUBE_TEST_KUBERNETES_CA"])
-    access = cluster_access(url, token, ca)
-    one, other = (KubernetesCluster(access, REVISION_KEY) for _ in range(2))
+    """The real adapter on a real API server, with the account and the rights of `deploy/`."""
     prefix = f"tkt-test-{uuid.uuid4().hex[:6]}-"
     with live_http() as http:
+        access = account_of(http)
+        one, other = (KubernetesCluster(access, REVISION_KEY) for _ in range(2))
         outside = LiveOutside(http)
         yield Bench(one, other, outside, prefix)
         outside.tidy(prefix)
     one.close()
     other.close()
+
+
+def account_of(http: httpx.Client) -> ClusterAccess:
+    """Put the manifests of `deploy/` into the cluster, and sign in as the service's account."""
+    manifests = LiveManifests(http)
+    manifests.apply()
+    manifests.wait_until_watched()
+    url, ca = (os.environ[f"THINKUBE_TEST_KUBERNETES_{name}"] for name in ("URL", "CA"))
+    return cluster_access(url, manifests.token(), Path(ca))
 
 
 def live_http() -> httpx.Client:

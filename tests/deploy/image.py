@@ -89,6 +89,11 @@ def _is_seen(path: Path, rules: list[str]) -> bool:
     return seen
 
 
+def _words(text: str) -> list[str]:
+    words: list[str] = json.loads(text)
+    return words
+
+
 class HandMade:
     """The file system of the stage `build`, below a root of its own."""
 
@@ -162,9 +167,6 @@ class HandMade:
 
     def command(self, stage: Stage) -> list[str]:
         """Return how the image starts its program, with the program's place here."""
-        program, *arguments = [
-            *json.loads(stage.last("ENTRYPOINT")),
-            *json.loads(stage.last("CMD")),
-        ]
+        program, *arguments = _words(stage.last("ENTRYPOINT")) + _words(stage.last("CMD"))
         folder = stage.environment["PATH"].partition(":")[0]
         return [str(self.place(folder) / program), *arguments]

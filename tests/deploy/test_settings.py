@@ -32,16 +32,18 @@ def example() -> str:
     return (OVERLAY / "secrets.env.example").read_text("utf-8")
 
 
+def expanded(value: str, known: dict[str, str]) -> str:
+    """Replace `$(NAME)` as the kubelet does."""
+    return re.sub(r"\$\((\w+)\)", lambda found: known[found[1]], value)
+
+
 def started(settings: Plain, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Settings:
     """Read the settings as the service does in such a pod."""
     environment = {name: str(value) for name, value in settings["data"].items()}
     environment |= dict.fromkeys(references(), "a-secret-of-more-than-thirty-two-characters")
     for each in container()["env"]:
         if "value" in each:
-            known = {**environment, "POD_IP": POD_IP}
-            environment[each["name"]] = re.sub(
-                r"\$\((\w+)\)", lambda found, known=known: known[found[1]], each["value"]
-            )
+            environment[each["name"]] = expanded(each["value"], {**environment, "POD_IP": POD_IP})
     for name in [each for each in os.environ if each.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
