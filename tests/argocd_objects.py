@@ -39,8 +39,10 @@ def objects_in(files: FileTree) -> list[dict[str, Any]]:
     return found
 
 
-def check(wanted: Mapping[str, Any]) -> None:
+def check(wanted: Mapping[str, Any], has_namespace: bool) -> None:
     """Refuse what the API server would."""
+    if not has_namespace:
+        raise Refused(f'namespaces "{wanted["metadata"]["namespace"]}" not found')
     kind, name = wanted["kind"], wanted["metadata"]["name"]
     for place, port in _ports(wanted):
         if not isinstance(port, int | str) or (isinstance(port, str) and "Port" in place):
@@ -190,7 +192,10 @@ def _tell(pod: Pod) -> None:
     told = {
         "image-pull": ("Failed", 'Failed to pull image "web": not found'),
         "crash-loop": ("BackOff", "Back-off restarting failed container"),
-        "not-ready": ("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+        "not-ready": (
+            "Unhealthy",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        ),
         "unschedulable": ("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu."),
     }
     if pod.fault in told:
@@ -224,7 +229,12 @@ def pod_manifest(pod: Pod, live: Live) -> dict[str, Any]:
     elif pod.fault == "unschedulable":
         message = pod.events[-1]["message"]
         conditions = [
-            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "Unschedulable",
+                "message": message,
+            }
         ]
     states = [] if pod.fault == "unschedulable" else [state]
     return {
