@@ -19,6 +19,7 @@ from tests.kubernetes_stand_in import TOKEN, KubernetesStandIn, kubernetes_stand
 from thinkube_catalog.adapters.argocd.cluster import Cluster
 from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
+from thinkube_catalog.adapters.memory.cluster import MemoryCluster, Namespace
 
 REVISION_KEY = b"the same for every process"
 
@@ -80,6 +81,30 @@ class StandInOutside:
         self.server.let_go(namespace, claim)
 
 
+@dataclass
+class MemoryOutside:
+    memory: MemoryCluster
+
+    def make_namespace(self, name: str) -> None:
+        self.memory.namespaces[name] = Namespace(marker=None)
+
+    def labels(self, namespace: str) -> dict[str, str] | None:
+        found = self.memory.namespaces.get(namespace)
+        return None if found is None else dict(found.labels)
+
+    def secret(self, namespace: str, name: str) -> dict[str, str] | None:
+        found = self.memory.namespaces[namespace].secrets.get(name)
+        return None if found is None else {key: it.reveal() for key, it in found.values.items()}
+
+    def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
+        self.memory.namespaces[namespace].claims.append(name)
+        if finalizer:
+            self.memory.namespaces[namespace].held[f"volume claim {name}"] = finalizer
+
+    def let_go(self, namespace: str, claim: str) -> None:
+        del self.memory.namespaces[namespace].held[f"volume claim {claim}"]
+
+
 class LiveOutside:
     """A real API server, with an administrator's token."""
 
@@ -132,6 +157,12 @@ class LiveOutside:
             self.http.request(method, path, json=body).raise_for_status().json()
         )
         return answer
+
+
+@contextmanager
+def memory_bench() -> Iterator[Bench]:
+    memory = MemoryCluster()
+    yield Bench(memory, memory, MemoryOutside(memory))
 
 
 @contextmanager
