@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -19,16 +20,17 @@ from thinkube_catalog.adapters.durable import (
     SqliteTooOldError,
     check_sqlite,
 )
+from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import Run, RunKind
+from thinkube_catalog.domain.replicas import Replica
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'runs.db'}"
-    found: str = request.getfixturevalue("postgresql_url")
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(f"{request.param}_url")
     return found
 
 
@@ -41,8 +43,9 @@ def carry(
     url: str, noted: Path, die_in: int = 0, version: str = "1", executor: str = "service"
 ) -> int:
     """Be a service until the run has ended or the service is killed; return how it ended."""
-    program = [sys.executable, "-m", "tests.adapters.durable.carrier", url, str(noted), "run"]
-    arguments = [*program, str(die_in), version, executor]
+    program = [sys.executable, "-m", "tests.adapters.durable.carrier", url]
+    files = [str(noted.with_name("runs.db")), str(noted)]
+    arguments = [*program, *files, "run", str(die_in), version, executor]
     return subprocess.run(arguments, cwd=ROOT, timeout=60, check=False).returncode
 
 
@@ -73,15 +76,20 @@ def a_run() -> Run:
     return Run("run", "id", "chat", RunKind.DEPLOY, datetime.now(UTC))
 
 
+def a_replica(folder: Path) -> SqlReplicas:
+    database = Database(f"sqlite:///{folder / 'catalog.db'}")
+    return SqlReplicas(database, Replica(uuid4().hex, "1"), alone=True)
+
+
 def idle(_run_id: str, _attempt: int) -> float | None:
     return None
 
 
 def test_a_second_one_in_a_process_is_refused_aloud(tmp_path: Path) -> None:
-    first = DurableRuns(f"sqlite:///{tmp_path / 'one.db'}")
+    first = DurableRuns(tmp_path / "one.db", a_replica(tmp_path))
     first.launch(Carrying(idle, list, lambda _run, _reason: None))
     try:
-        second = DurableRuns(f"sqlite:///{tmp_path / 'two.db'}")
+        second = DurableRuns(tmp_path / "two.db", a_replica(tmp_path))
         with pytest.raises(RuntimeError, match="carries runs already"):
             second.launch(Carrying(idle, list, lambda _run, _reason: None))
     finally:
@@ -95,7 +103,7 @@ def test_what_an_exception_says_is_not_stored(tmp_path: Path) -> None:
         turns.append(run_id)
         raise RuntimeError("canary")
 
-    runs = DurableRuns(f"sqlite:///{tmp_path / 'runs.db'}")
+    runs = DurableRuns(tmp_path / "runs.db", a_replica(tmp_path))
     runs.launch(Carrying(bug, list, lambda _run, _reason: None))
     runs.start(a_run())
     deadline = time.monotonic() + 20
