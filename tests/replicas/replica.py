@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.stand_ins import Shelf, StandInEngine
 from thinkube_catalog.adapters.local_forge import LocalForge
-from thinkube_catalog.adapters.sql import replicas
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import Run, RunKind
 from thinkube_catalog.main import cli
 from thinkube_catalog.operations import runs
@@ -74,7 +75,7 @@ def main(world: Path, version: str, lease: float) -> None:
     held_engine = Held(Engine(shelf, forge), world, ("ensure_application", "remove_application"))
     forges.FORGES = {"local": lambda _settings: held_forge}
     engines.ENGINES = {"local": lambda *_: held_engine}
-    replicas.SqlReplicas.__init__.__kwdefaults__["lease_seconds"] = lease
+    service.SqlReplicas = partial(SqlReplicas, lease_seconds=lease)  # type: ignore[misc, assignment] # a shorter one
     for module in (parts, service, serving):
         module.program_version = lambda: version  # type: ignore[attr-defined] # each has it
     if version != "1":

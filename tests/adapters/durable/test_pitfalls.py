@@ -15,6 +15,7 @@ import pytest
 
 from thinkube_catalog import adapters
 from thinkube_catalog.adapters.durable import (
+    MOST_RESTARTS,
     Carrying,
     DurableRuns,
     SqliteTooOldError,
@@ -94,6 +95,24 @@ def test_a_second_one_in_a_process_is_refused_aloud(tmp_path: Path) -> None:
             second.launch(Carrying(idle, list, lambda _run, _reason: None))
     finally:
         first.close()
+
+
+def test_a_run_is_not_given_up_however_often_it_is_handed_on(tmp_path: Path) -> None:
+    run, turns, given_up = a_run(), list[int](), list[str]()
+
+    def proceed(_run_id: str, _attempt: int) -> float | None:
+        turns.append(1)
+        return 0.01
+
+    for number in range(2 * MOST_RESTARTS):
+        runs = DurableRuns(tmp_path / "runs.db", a_replica(tmp_path))
+        runs.launch(Carrying(proceed, lambda: [run], lambda run, _reason: given_up.append(run.id)))
+        before, deadline = len(turns), time.monotonic() + 20
+        while len(turns) < before + 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(turns) >= before + 2, number
+        runs.close(5)
+    assert given_up == []
 
 
 def test_what_an_exception_says_is_not_stored(tmp_path: Path) -> None:

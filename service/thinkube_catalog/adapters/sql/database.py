@@ -22,7 +22,7 @@ NEWEST = "0002"
 POOL_SIZE, POOL_OVERFLOW = 10, 10
 """Connections of one replica to PostgreSQL: kept open, and besides them at the most."""
 
-POOL_SECONDS = 5
+POOL_SECONDS = 3
 """How long a request waits for a connection while all are in use."""
 
 _LOCK = 7_403_115  # any number, the same for every process that migrates
