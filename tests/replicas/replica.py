@@ -75,7 +75,7 @@ def main(world: Path, version: str, lease: float) -> None:
     held_engine = Held(Engine(shelf, forge), world, ("ensure_application", "remove_application"))
     forges.FORGES = {"local": lambda _settings: held_forge}
     engines.ENGINES = {"local": lambda *_: held_engine}
-    service.SqlReplicas = partial(SqlReplicas, lease_seconds=lease)  # type: ignore[misc, assignment] # a shorter one
+    vars(service)["SqlReplicas"] = partial(SqlReplicas, lease_seconds=lease)
     for module in (parts, service, serving):
         module.program_version = lambda: version  # type: ignore[attr-defined] # each has it
     if version != "1":
