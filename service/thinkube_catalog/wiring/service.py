@@ -65,12 +65,12 @@ class CatalogService:
 
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
-        self._database = Database(_database_url(settings, "catalog.sqlite"))
+        self._database = Database(_database_url(settings))
         keys = sealing_keys(settings)
         self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
-        alone = self._database.is_sqlite
+        alone = not settings.database_url.get_secret_value()  # the lock of the folder is the lease
         self.replicas = SqlReplicas(
             self._database, Replica(replica_name(), program_version()), alone=alone
         )
@@ -196,6 +196,6 @@ def _checked(look: Callable[[], object]) -> str:
     return "ok"
 
 
-def _database_url(settings: Settings, file: str) -> str:
+def _database_url(settings: Settings) -> str:
     configured = settings.database_url.get_secret_value()
-    return configured or f"sqlite:///{settings.data_dir / file}"
+    return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"
