@@ -26,7 +26,7 @@ from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
-from thinkube_catalog.operations import runs, watch
+from thinkube_catalog.operations import connecting, runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.engines import open_engine
@@ -86,6 +86,7 @@ class CatalogService:
         self._look_now = Event()
         self._draining = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
+        self._connector = Thread(target=self._connect, name="connector", daemon=True)
         self.platform = with_publishing(
             Platform(
                 catalogs=file_catalogs(settings, self._sources),
@@ -118,6 +119,7 @@ class CatalogService:
             )
         )
         self._watcher.start()
+        self._connector.start()
         self._renderer.start()  # last: it warms up beside the rest, which must not wait for cores
 
     def drain(self) -> None:
@@ -130,8 +132,9 @@ class CatalogService:
         self.drain()
         self._stopping = True
         self._look_now.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        for thread in (self._watcher, self._connector):
+            if thread.is_alive():
+                thread.join()
         self._runs.close()
         self._engine.stop()
         self._renderer.close()
@@ -170,6 +173,12 @@ class CatalogService:
         """Look as soon as the engine has seen what somebody has pushed to a repository."""
         if repository.owner == self.settings.gitea_org:
             self._look_now.set()
+
+    def _connect(self) -> None:
+        try:
+            connecting.connect_all(self.platform, lambda: self._stopping)
+        except Exception:  # noqa: BLE001 (the service works without)
+            _log.exception("connecting the repositories failed")
 
     def _watch(self) -> None:
         while True:
