@@ -238,6 +238,21 @@ def test_a_repository_that_cannot_be_read_says_nothing_about_what_runs(
     assert status.causes[0].kind is CauseKind.REPOSITORY_UNREACHABLE
 
 
+def test_a_commit_that_cannot_be_read_has_failed_and_a_sync_has_it_read_anew(
+    world: ArgoCdWorld,
+) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    good = push(world.forge, project("one"))
+    wait_healthy(world.engine, good)
+    world.argocd.looks_every = 3600.0
+    commit = push_as_it_is(world, FileTree({**with_objects(project("two"))}))
+    world.argocd.poisoned.add(commit.id)
+    status = wait_failed(world.engine, commit)
+    assert (status.serving, status.causes[0].kind) == (good.id, CauseKind.INVALID_OBJECT)
+    world.engine.sync("legal-qa", commit.id)
+    wait_healthy(world.engine, commit)
+
+
 def test_a_commit_without_objects_is_not_healthy(world: ArgoCdWorld) -> None:
     world.engine.ensure_application(LEGAL_QA)
     files = with_objects(project("one"))

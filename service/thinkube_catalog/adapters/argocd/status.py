@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Node, Tree
 from thinkube_catalog.adapters.argocd.desired import NAME, missing_of
@@ -47,9 +47,15 @@ class Details:
     causes: tuple[Cause, ...] = ()
 
 
-def status_of(there: ArgoApplication, details: Details, address: str) -> ApplicationStatus:
-    """Say how an application is. `address` is where people would reach its routes."""
+def status_of(
+    there: ArgoApplication, details: Details, address: str, head: str = ""
+) -> ApplicationStatus:
+    """Say how an application is. `address` is where people would reach its routes.
+
+    `head` is the branch's newest commit: Argo CD names none that it cannot read.
+    """
     now = progress(there)
+    now = now if now.wanted else replace(now, wanted=head)
     missing = missing_of(there) if now.wanted else []
     causes = (*map(_missing_secret, missing), *details.causes)
     causes = () if now.healthy and not missing else causes
