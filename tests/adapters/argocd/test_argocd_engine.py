@@ -349,6 +349,15 @@ def test_what_keeps_pods_from_being_well_is_named(
     assert status.health is Health.PROGRESSING
 
 
+def test_containers_are_those_of_the_version_that_serves(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    good = wait_healthy(world.engine, push(world.forge, project("one")))
+    push_as_it_is(world, with_fault("two", "crash-loop"))
+    status = wait_for(world.engine, lambda it: it.causes != ())
+    assert status.containers == good.containers
+    assert status.serving == good.serving
+
+
 def test_the_last_lines_of_what_crashed_are_told(world: ArgoCdWorld) -> None:
     world.engine.ensure_application(LEGAL_QA)
     push_as_it_is(world, with_fault("one", "crash-loop"))

@@ -70,7 +70,7 @@ def status_of(
         url=_url(there, address) if now.serving else "",
         message=_message(now, causes, health),
         causes=causes,
-        containers=tuple(_containers(details.tree)),
+        containers=tuple(_containers(details.tree, now)),
     )
 
 
@@ -136,11 +136,8 @@ def _url(there: ArgoApplication, address: str) -> str:
     return next(iter(there.status.summary.external_urls), "")
 
 
-def _containers(tree: Tree) -> Iterator[ContainerStatus]:
-    pods: dict[str, list[Node]] = {}
-    for node in newest_pods(tree):
-        pods.setdefault(component_of(node), []).append(node)
-    for name, nodes in sorted(pods.items()):
+def _containers(tree: Tree, now: Progress) -> Iterator[ContainerStatus]:
+    for name, nodes in sorted(_serving_pods(tree, now).items()):
         found = [_HEALTH.get(node.health.status, Health.UNKNOWN) for node in nodes]
         started = [node.created_at for node in nodes if node.created_at]
         yield ContainerStatus(
@@ -150,6 +147,23 @@ def _containers(tree: Tree) -> Iterator[ContainerStatus]:
             started_at=min(started, default=None),
             message="; ".join(_distinct(node.health.message for node in nodes)),
         )
+
+
+def _serving_pods(tree: Tree, now: Progress) -> dict[str, list[Node]]:
+    """Return the pods of the version that serves, by the descriptor's container."""
+    newest = _by_component(newest_pods(tree))
+    if now.serving in {"", now.wanted}:
+        return newest
+    new = {node.uid for nodes in newest.values() for node in nodes}
+    older = [node for node in tree.of_kind("Pod") if node.uid not in new]
+    return {**newest, **_by_component(node for node in older if node.health.status == "Healthy")}
+
+
+def _by_component(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(component_of(node), []).append(node)
+    return found
 
 
 def newest_pods(tree: Tree) -> list[Node]:
