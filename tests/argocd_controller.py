@@ -157,7 +157,8 @@ def _manifests(argocd: ArgoCdStandIn, record: Record, commit: str) -> list[dict[
         raise Refused(
             f"Manifest generation error (cached): k8s: app path does not exist ({commit})"
         )
-    return objects_in(files)
+    asked = record.body["spec"]["source"].get("kustomize", {}).get("namespace")
+    return objects_in(files, asked)
 
 
 def _compare(argocd: ArgoCdStandIn, record: Record) -> None:
@@ -283,7 +284,7 @@ def _apply_all(
     state["syncResult"] = {"revision": commit, "resources": results}
     for each in wanted:
         try:
-            check(each, namespace(record) in argocd.cluster.namespaces)
+            check(each, argocd.cluster.namespaces)
         except Refused as refused:
             results.append(_result(each, "SyncFailed", str(refused)))
     if results:

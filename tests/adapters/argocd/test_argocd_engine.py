@@ -81,6 +81,19 @@ def test_project_cluster_namespace_and_path_are_ours_and_the_namespace_is_marked
     assert world.cluster.namespaces[RECORD].marker == "deployment-1"
 
 
+def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
+    world: ArgoCdWorld,
+) -> None:
+    world.cluster.ensure_namespace(f"{PREFIX}theirs", "deployment-9", {})
+    world.engine.ensure_application(LEGAL_QA)
+    files = with_objects(project("one"))
+    text = files.text("k8s/services.yaml").replace(f"namespace: {RECORD}", "namespace: tkt-theirs")
+    tree = FileTree({**files, "k8s/services.yaml": File(text.encode())})
+    wait_healthy(world.engine, push_as_it_is(world, tree))
+    live = world.argocd.the(RECORD).live["Service", "web"]
+    assert live.manifest["metadata"]["namespace"] == RECORD
+
+
 def test_credentials_are_for_the_project_alone_and_go_with_the_application(
     world: ArgoCdWorld,
 ) -> None:
