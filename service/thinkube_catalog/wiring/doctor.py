@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thinkube_catalog.adapters import machine
-from thinkube_catalog.adapters.gitea.doctor import check_gitea
+from thinkube_catalog.adapters.gitea.doctor import check_builder, check_gitea
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.domain.checks import Check
@@ -34,7 +34,16 @@ def _check_forge(settings: Settings) -> list[Check]:
         return []  # the folder of the local forge is the data folder
     token = settings.gitea_token.get_secret_value()
     owners = dict.fromkeys((settings.gitea_org, settings.templates_org))
-    return check_gitea(settings.gitea_url, token, tuple(owners))
+    return [*check_gitea(settings.gitea_url, token, tuple(owners)), *_check_builder(settings)]
+
+
+def _check_builder(settings: Settings) -> list[Check]:
+    build_token = settings.build_token.get_secret_value()
+    if not build_token:
+        return []
+    token, owner = settings.gitea_token.get_secret_value(), settings.gitea_org
+    url, builder = settings.gitea_url, settings.build_user
+    return [check_builder(url, token, builder, build_token, owner)]
 
 
 def _check_cluster(settings: Settings) -> list[Check]:
