@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from thinkube_catalog.domain.errors import (
@@ -54,6 +55,21 @@ class Signature:
     name: str
     email: str
     at: datetime
+
+
+class BuildState(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the forge makes of a commit: its images. `url` is a page for people, or empty."""
+
+    state: BuildState
+    url: str = ""
+    description: str = ""
 
 
 class Forge(Protocol):
