@@ -17,6 +17,8 @@ from thinkube_catalog.cli.backend import Backend, Documents
 from thinkube_catalog.cli.output import reported
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from thinkube_catalog.cli.client import Client
     from thinkube_catalog.domain.bootstrap import Part, Wishes
     from thinkube_catalog.domain.checks import Check
@@ -34,6 +36,7 @@ def cli() -> None:
         serve=_serve,
         doctor=_doctor,
         bootstrap=_bootstrap,
+        hand_over=_hand_over,
         documents=_documents,
     )
     create_cli(backend)()
@@ -114,6 +117,12 @@ def _bootstrap(wishes: Wishes) -> AbstractContextManager[Sequence[Part]]:
     from thinkube_catalog.wiring.bootstrap import open_bootstrap  # noqa: PLC0415 (see above)
 
     return open_bootstrap(wishes)
+
+
+def _hand_over(wishes: Wishes, folder: Path) -> Sequence[Path]:
+    from thinkube_catalog.wiring.handover import write_handover  # noqa: PLC0415 (see above)
+
+    return write_handover(wishes, folder)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from thinkube_catalog.cli.output import Json
 
 if TYPE_CHECKING:  # commands import what they need when they run: `tkt --help` needs none of it
+    from pathlib import Path
+
     from thinkube_catalog.cli.client import Client
     from thinkube_catalog.domain.bootstrap import Part, Wishes
     from thinkube_catalog.domain.checks import Check
@@ -41,7 +43,8 @@ class Backend:
     `platform` opens the ports without the service; `connect` returns a client of the service of
     `server` (empty: the configured or the local one, which is started if need be, and says
     so through the callback); `running` a client of the one that runs now, if any; `stop` ends the
-    local service, False if none ran; `bootstrap` gives the parts to be looked at and made.
+    local service, False if none ran; `bootstrap` gives the parts to be looked at and made,
+    `hand_over` writes them into a folder.
     """
 
     platform: Callable[[], Platform]
@@ -51,4 +54,5 @@ class Backend:
     serve: Serve
     doctor: Callable[[], list[Check]]
     bootstrap: Callable[[Wishes], AbstractContextManager[Sequence[Part]]]
+    hand_over: Callable[[Wishes, Path], Sequence[Path]]
     documents: Callable[[], Documents]

@@ -45,6 +45,25 @@ Days = Annotated[
 ]
 
 
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Of an administrator of the cluster; without it, what is to be done there is told.",
+    ),
+]
+Manifests = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        file_okay=False,
+        help="Change nothing; write what administrators apply, and a page that says how.",
+    ),
+]
+
+
 def _password(option: str, whose: str) -> object:
     return typer.Option(
         option,
@@ -72,6 +91,15 @@ def bootstrap(
     reader: Annotated[
         str, typer.Option(metavar="NAME", help="Argo CD's account in Gitea.")
     ] = "catalog-reader",
+    argocd_admin: Annotated[
+        str, typer.Option(metavar="NAME", help="An administrator of Argo CD.")
+    ] = "admin",
+    argocd_password_file: Annotated[
+        Path | None, _password("--argocd-password-file", "Argo CD's administrator")
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    token_days: Days = 365,
+    manifests: Manifests = None,
     as_json: AsJson = False,
 ) -> None:
     """Make what the service needs in Gitea, Argo CD and the cluster: accounts, tokens, rights."""
@@ -81,9 +109,16 @@ def bootstrap(
             ask=_ask,
             gitea_admin=gitea_admin,
             gitea_password=gitea_password_file,
+            argocd_admin=argocd_admin,
+            argocd_password=argocd_password_file,
+            kubeconfig=kubeconfig,
             account=account,
             reader=reader,
+            token_days=token_days,
         )
+        if manifests is not None:
+            _hand_over(context, wishes, manifests, as_json=as_json)
+            return
         with backend(context).bootstrap(wishes) as parts:
             outcomes = plan(parts) if dry_run else carry_out(parts)
             found = list(outcomes) if as_json else _shown(outcomes, parts)
@@ -95,6 +130,16 @@ def bootstrap(
             raise typer.Exit(1)
         if any(outcome.effect is Effect.FAILED for outcome in found):
             raise typer.Exit(1)
+
+
+def _hand_over(context: typer.Context, wishes: Wishes, folder: Path, *, as_json: bool) -> None:
+    files = backend(context).hand_over(wishes, folder)
+    if as_json:
+        print_json({"files": files})
+        return
+    for file in files:
+        out.print(escape(readable_path(file)))
+    out.print(f"\nStart with {escape(readable_path(folder / 'README.md'))}.")
 
 
 def _ask(title: str, file: Path | None) -> SecretValue:

@@ -43,7 +43,7 @@ def accepts(url: str, secret: str, seconds: float) -> bool:
     try:
         answer = httpx.post(f"{url}/api/webhook", content=body, headers=headers, timeout=seconds)
     except httpx.HTTPError as error:
-        reason = f"{url}/api/webhook: {error or type(error).__name__}"
+        reason = f"{url}/api/webhook: {str(error) or type(error).__name__}"
         raise EngineUnavailableError(reason) from error
     if answer.is_server_error or answer.is_redirect:
         raise EngineUnavailableError(f"{url}/api/webhook answers {answer.status_code}")

@@ -6,6 +6,7 @@ one that reads code and nothing else.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from thinkube_catalog.domain.secrets import SecretValue
 READER_SCOPES = ("read:repository",)
 """What Argo CD's token has to be good for, and no more."""
 
+SERVICE_TOKEN = "thinkube-catalog"  # noqa: S105 (the name of a token)
+READER_TOKEN = "argocd"  # noqa: S105 (the name of a token)
 TOKEN = "GITEA_TOKEN"  # noqa: S105 (the name of a setting)
 READ_TOKEN = "GITEA_READ_TOKEN"  # noqa: S105 (the name of a setting)
 
@@ -37,7 +40,10 @@ _PRESENT = Finding(State.PRESENT)
 
 @dataclass(frozen=True)
 class GiteaPlan:
-    """What is wanted there; `prefix` begins the names of our settings."""
+    """What is wanted there; `prefix` begins the names of our settings.
+
+    `reader` is empty where no Argo CD reads there.
+    """
 
     account: str
     reader: str
@@ -54,11 +60,64 @@ def gitea_parts(client: GiteaClient, administrator: str, plan: GiteaPlan, kept: 
         _Account(client, plan.account, "the service"),
         *(_Organisation(client, each, plan.account) for each in owned),
         *(_Ownership(client, each, plan.account) for each in owned),
-        _Token(client, plan.account, "thinkube-catalog", SCOPES, plan.prefix + TOKEN, kept),
+        _Token(client, plan.account, SERVICE_TOKEN, SCOPES, plan.prefix + TOKEN, kept),
+        *(_reader_parts(client, plan, kept) if plan.reader else ()),
+    ]
+
+
+def _reader_parts(client: GiteaClient, plan: GiteaPlan, kept: Kept) -> list[Part]:
+    setting = plan.prefix + READ_TOKEN
+    return [
         _Account(client, plan.reader, "Argo CD"),
         _Readers(client, plan.deployments, plan.reader),
-        _Token(client, plan.reader, "argocd", READER_SCOPES, plan.prefix + READ_TOKEN, kept),
+        _Token(client, plan.reader, READER_TOKEN, READER_SCOPES, setting, kept),
     ]
+
+
+def by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[str]]]:
+    """Return the same as commands for an administrator: what each gives, and its lines.
+
+    `password` stands for those of the new accounts; `curl` asks for its own by itself.
+    The account for whom an organisation is made is its owner.
+    """
+    owned = tuple(dict.fromkeys((plan.deployments, plan.templates)))
+    service = _account(plan.account, "the service", password)
+    steps = [
+        ("The account of the service", [_curl(url, "admin/users", service)]),
+        (
+            "The organisations",
+            [_curl(url, f"admin/users/{plan.account}/orgs", _organisation(it)) for it in owned],
+        ),
+        _token_by_hand(url, plan.account, SERVICE_TOKEN, SCOPES, plan.prefix + TOKEN),
+    ]
+    return [*steps, *_reader_by_hand(url, plan, password)] if plan.reader else steps
+
+
+def _reader_by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[str]]]:
+    reader = _account(plan.reader, "Argo CD", password)
+    added = _curl(url, f"teams/TEAM-ID/members/{plan.reader}", {}, method="PUT")
+    return [
+        ("The account of Argo CD", [_curl(url, "admin/users", reader)]),
+        (
+            "A team that reads all code, and Argo CD in it (`id` in the first answer is `TEAM-ID`)",
+            [_curl(url, f"orgs/{plan.deployments}/teams", _readers()), added],
+        ),
+        _token_by_hand(url, plan.reader, READER_TOKEN, READER_SCOPES, plan.prefix + READ_TOKEN),
+    ]
+
+
+def _token_by_hand(
+    url: str, account: str, name: str, scopes: Sequence[str], setting: str
+) -> tuple[str, list[str]]:
+    body = {"name": name, "scopes": list(scopes)}
+    title = f"A token, `sha1` in the answer, for {setting}"
+    return title, [_curl(url, f"users/{account}/tokens", body)]
+
+
+def _curl(url: str, path: str, body: Mapping[str, object], method: str = "POST") -> str:
+    text = json.dumps(body).replace("'", "'\\''")
+    form = "-H 'Content-Type: application/json'"
+    return f"curl -fsS -u ADMINISTRATOR -X {method} {url}/api/v1/{path} {form} -d '{text}'"
 
 
 class _User(BaseModel):
@@ -160,21 +219,11 @@ class _Account(_InGitea):
 
     def make(self) -> None:
         if _found(self.client, f"users/{quote(self.login)}", _User) is None:
-            self._ask("POST", "admin/users", self._body(), f"making the account {self.login}")
+            body = _account(self.login, self.whose, secrets.token_urlsafe(32))
+            self._ask("POST", "admin/users", body, f"making the account {self.login}")
         else:
             body = {"login_name": self.login, "source_id": 0, "prohibit_login": False}
             self._ask("PATCH", f"admin/users/{quote(self.login)}", body, "letting it log in")
-
-    def _body(self) -> Mapping[str, object]:
-        return {
-            "username": self.login,
-            "full_name": f"Account of {self.whose}",
-            "email": f"{self.login}@accounts.invalid",  # a name that no mail can ever be sent to
-            "password": secrets.token_urlsafe(32),
-            "must_change_password": False,
-            "send_notify": False,
-            "visibility": "private",
-        }
 
 
 @dataclass(frozen=True)
@@ -201,7 +250,7 @@ class _Organisation(_InGitea):
         return Finding(State.MISSING)
 
     def make(self) -> None:
-        body = {"username": self.organisation, "visibility": "private"}
+        body = _organisation(self.organisation)
         path = f"admin/users/{quote(self.owner)}/orgs"
         answer = self.client.send("POST", path, body)
         # 422 also where somebody was quicker: looking again tells.
@@ -318,6 +367,22 @@ class _Token(_InGitea):
     @property
     def _path(self) -> str:
         return f"users/{quote(self.account)}/tokens"
+
+
+def _account(login: str, whose: str, password: str) -> Mapping[str, object]:
+    return {
+        "username": login,
+        "full_name": f"Account of {whose}",
+        "email": f"{login}@accounts.invalid",  # a name that no mail can ever be sent to
+        "password": password,
+        "must_change_password": False,
+        "send_notify": False,
+        "visibility": "private",
+    }
+
+
+def _organisation(name: str) -> Mapping[str, object]:
+    return {"username": name, "visibility": "private"}
 
 
 def _readers() -> Mapping[str, object]:
