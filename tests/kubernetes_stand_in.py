@@ -38,6 +38,7 @@ _KINDS = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "externalsecrets": "ExternalSecret",
 }
+_REVIEWS = ("authorization.k8s.io", "selfsubjectaccessreviews")
 
 Json = dict[str, Any]
 Grant = tuple[str, str, str]
@@ -78,7 +79,7 @@ class KubernetesStandIn:
     port: int = 0
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
     rights: set[Grant] = field(default_factory=granted)
-    groups: set[str] = field(default_factory=lambda: {"", "external-secrets.io"})
+    groups: set[str] = field(default_factory=lambda: {"", "external-secrets.io", _REVIEWS[0]})
     objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -365,7 +366,14 @@ class Call:
         items = [self.cluster.objects[key] for key in keys[start:end]]
         return 200, {"kind": "List", "metadata": rest, "items": items}
 
+    def _review(self) -> tuple[int, Any]:
+        wanted = self.body["spec"]["resourceAttributes"]
+        grant = (wanted["verb"], wanted["group"], wanted["resource"])
+        return 201, {**self.body, "status": {"allowed": grant in self.cluster.rights}}
+
     def _create(self) -> tuple[int, Any]:
+        if (self.group, self.plural) == _REVIEWS:
+            return self._review()
         self.name = self.body["metadata"]["name"]
         self._admit_new()
         if self.cluster.find(self.plural, self.namespace, self.name):

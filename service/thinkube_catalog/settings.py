@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Callers send it as a bearer token. Required on any address but loopback.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics` and nothing else, for the monitoring, beside the token "
+        "above.",
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further host names by which browsers may call the service, by commas.",
@@ -199,6 +204,11 @@ class Settings(BaseSettings):
     secret_store: str = Field(
         default="",
         description="ClusterSecretStore that External Secrets fetch from.",
+    )
+    secret_property: str = Field(
+        default="",
+        description="Field of the store's entries that holds the value, where entries have fields "
+        "(as in Vault); empty means the whole entry.",
     )
 
     # The catalog

@@ -52,6 +52,7 @@ def serve(settings: Settings) -> None:
             Access(
                 hosts=(*LOOPBACK, settings.host, *settings.allowed_hosts),
                 token=settings.api_token.get_secret_value(),
+                metrics_token=settings.metrics_token.get_secret_value(),
             ),
             version=program_version(),
             checks={

@@ -41,6 +41,7 @@ class Right:
 
 NAMESPACES = Resource("namespaces")
 SECRETS = Resource("secrets")
+REVIEWS = Resource("selfsubjectaccessreviews", "authorization.k8s.io")
 CLAIMS = Resource("persistentvolumeclaims")
 EXTERNAL_SECRETS = Resource("externalsecrets", "external-secrets.io")
 
@@ -55,6 +56,9 @@ DELETE_SECRET = Right("delete", SECRETS, "take them back")
 MAKE_EXTERNAL = Right("create", EXTERNAL_SECRETS, "have External Secrets deliver them")
 WRITE_EXTERNAL = Right("patch", EXTERNAL_SECRETS, "have them delivered, by server-side apply")
 DELETE_EXTERNAL = Right("delete", EXTERNAL_SECRETS, "take them back")
+
+ASK_OWN_RIGHTS = Right("create", REVIEWS, "say what is missing, in `tkt doctor`")
+"""Every account has this one: Kubernetes' own role `system:basic-user` grants it."""
 
 RIGHTS = (
     *(READ_NAMESPACE, MAKE_NAMESPACE, MARK_NAMESPACE, DELETE_NAMESPACE),
