@@ -9,6 +9,7 @@ from pathlib import Path
 
 from thinkube_catalog.adapters.catalogs import FileCatalogs
 from thinkube_catalog.adapters.published import FRESH_SECONDS, PublishedCatalogs
+from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, keys_in
 from thinkube_catalog.domain.bindings import Provider
 from thinkube_catalog.domain.catalog import Catalogs, Source, TemplateSources
 from thinkube_catalog.domain.environment import Conventions
@@ -53,6 +54,12 @@ def providers(settings: Settings) -> tuple[Provider, ...]:
         )
         for each in settings.providers
     )
+
+
+def sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
+    """Return the keys that secrets are sealed with, the one for new ones first."""
+    configured = settings.secret_key.get_secret_value()
+    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")
 
 
 def provider_key(provider: ProviderSetting) -> str:

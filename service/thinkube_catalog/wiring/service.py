@@ -10,7 +10,7 @@ from threading import Event, Thread
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
-from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
+from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.domain.errors import CatalogError
@@ -25,6 +25,7 @@ from thinkube_catalog.wiring.parts import (
     file_catalogs,
     provider_key,
     providers,
+    sealing_keys,
     with_publishing,
 )
 
@@ -44,7 +45,7 @@ class CatalogService:
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
         self._database = Database(_database_url(settings, "catalog.sqlite"))
-        self._secrets = SqlSecrets(self._database, _sealing_keys(settings))
+        self._secrets = SqlSecrets(self._database, sealing_keys(settings))
         self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
         self._runs = DurableRuns(_database_url(settings, "runs.sqlite"))
@@ -140,8 +141,3 @@ def _checked(look: Callable[[], object]) -> str:
 def _database_url(settings: Settings, file: str) -> str:
     configured = settings.database_url.get_secret_value()
     return configured or f"sqlite:///{settings.data_dir / file}"
-
-
-def _sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
-    configured = settings.secret_key.get_secret_value()
-    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")

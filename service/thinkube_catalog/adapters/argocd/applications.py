@@ -18,7 +18,7 @@ from thinkube_catalog.adapters.argocd.answers import (
     Resource,
     Tree,
 )
-from thinkube_catalog.adapters.argocd.client import ArgoCdClient, LostAnswerError, read
+from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient, LostAnswerError, read
 from thinkube_catalog.adapters.argocd.desired import MANAGED, is_as_wanted
 from thinkube_catalog.domain.gitops import EngineBusyError
 
@@ -165,12 +165,13 @@ class Applications:
         patch = '{"metadata":{"annotations":{"argocd.argoproj.io/sync-options":"Delete=false"}}}'
         query = {**self._naming(resource), "patchType": "application/merge-patch+json"}
         answer = self._client.send("POST", f"{_path(record)}/resource", query, patch)
-        answer.expect(f"keeping {resource.kind} {resource.name}")
+        if not _is_absent(answer):
+            answer.expect(f"keeping {resource.kind} {resource.name}")
 
     def remove(self, record: str, resource: Resource) -> None:
         """Delete one object; a sync makes it anew."""
         answer = self._client.send("DELETE", f"{_path(record)}/resource", self._naming(resource))
-        if answer.status != _NOT_FOUND:
+        if not _is_absent(answer):
             answer.expect(f"deleting {resource.kind} {resource.name}")
 
     def restart(self, record: str, resource: Resource) -> None:
@@ -178,7 +179,7 @@ class Applications:
         body = {**self._naming(resource), "name": record, "action": "restart"}
         path = f"{_path(record)}/resource/actions/v2"
         answer = self._client.send("POST", path, None, body)
-        if answer.status != _NOT_FOUND:
+        if not _is_absent(answer):
             answer.expect(f"restarting {resource.kind} {resource.name}")
 
     def log(self, record: str, node: Node, query: Mapping[str, str | int]) -> list[LogEntry]:
@@ -227,6 +228,12 @@ class Applications:
 
 def _path(record: str) -> str:
     return f"applications/{quote(record, safe='')}"
+
+
+def _is_absent(answer: Answer) -> bool:
+    """Whether an object of an application is not in the cluster."""
+    absent = answer.status == _INVALID and "not found as part of" in answer.reason
+    return absent or answer.status == _NOT_FOUND
 
 
 def _object(text: object) -> dict[str, Any]:

@@ -160,11 +160,11 @@ class ArgoCdClient:
         Raises EngineUnavailableError, also where the answer breaks off with an error.
         """
         deadline = time.monotonic() + self._seconds
-        try:
-            with self._http.stream("GET", path, params=query, timeout=timeout(deadline)) as found:
-                content = whole_content(found, deadline, LARGEST_ANSWER)
-        except (httpx.HTTPError, httpx.StreamError, AnswerUnusableError) as error:
-            raise EngineUnavailableError(str(error) or type(error).__name__) from error
+        with (
+            self._telling(),
+            self._http.stream("GET", path, params=query, timeout=timeout(deadline)) as found,
+        ):
+            content = whole_content(found, deadline, LARGEST_ANSWER)
         if not found.is_success:
             _final(found, content).expect(path)
         return [_result(line) for line in content.splitlines() if line.strip()]
@@ -177,21 +177,31 @@ class ArgoCdClient:
         """
         quiet = httpx.Timeout(2.5 * _KEEP_ALIVE, connect=5.0)
         headers = {"Accept": "text/event-stream"}
+        with (
+            self._telling(),
+            self._http.stream("GET", path, params=query, headers=headers, timeout=quiet) as found,
+        ):
+            if not found.is_success:
+                _final(found, found.read()).expect(path)
+            with self._waking(found):
+                yield None
+                for line in found.iter_lines():
+                    if line.startswith("data:"):
+                        yield _result(line.removeprefix("data:").encode())
+                    elif line.startswith(":"):
+                        yield None
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what goes wrong on the way into our own error."""
         try:
-            with self._http.stream(
-                "GET", path, params=query, headers=headers, timeout=quiet
-            ) as found:
-                if not found.is_success:
-                    _final(found, found.read()).expect(path)
-                with self._waking(found):
-                    yield None
-                    for line in found.iter_lines():
-                        if line.startswith("data:"):
-                            yield _result(line.removeprefix("data:").encode())
-                        elif line.startswith(":"):
-                            yield None
-        except (httpx.HTTPError, httpx.StreamError) as error:
+            yield
+        except (httpx.HTTPError, httpx.StreamError, AnswerUnusableError) as error:
             raise EngineUnavailableError(str(error) or type(error).__name__) from error
+        except RuntimeError as error:
+            if not self._closed:
+                raise
+            raise EngineUnavailableError("the service is stopping") from error
 
     @contextmanager
     def _waking(self, response: httpx.Response) -> Iterator[None]:
@@ -215,13 +225,13 @@ class ArgoCdClient:
     ) -> tuple[Answer, float | None]:
         """Return the answer, and after how many seconds to ask again (None: it is final)."""
         content = None if body is None else json.dumps(body).encode()
-        try:
-            with self._http.stream(
+        with (
+            self._telling(),
+            self._http.stream(
                 method, path, params=query, content=content, timeout=timeout(deadline)
-            ) as response:
-                received = whole_content(response, deadline, LARGEST_ANSWER)
-        except (httpx.HTTPError, httpx.StreamError, AnswerUnusableError) as error:
-            raise EngineUnavailableError(str(error) or type(error).__name__) from error
+            ) as response,
+        ):
+            received = whole_content(response, deadline, LARGEST_ANSWER)
         answer = _final(response, received)
         if answer.status == BUSY or answer.status in PASSING:
             return answer, asked_to_wait(response)

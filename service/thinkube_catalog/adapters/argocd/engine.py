@@ -46,6 +46,10 @@ _TRIES = 5
 _TAKES_UP = {Stage.RUNNING, Stage.SETTLING}
 
 
+def _nothing() -> None:
+    pass
+
+
 def _no_address(_: str) -> str:
     return ""
 
@@ -73,7 +77,10 @@ class Options:
 
 
 class ArgoCdEngine:
-    """`head` says which commit a repository's branch is at, so that pushes need no webhook."""
+    """`head` says which commit a repository's branch is at, so that pushes need no webhook.
+
+    `close` is called once at the end, to close what was opened for this engine alone.
+    """
 
     def __init__(
         self,
@@ -82,8 +89,10 @@ class ArgoCdEngine:
         secrets: Secrets,
         head: Callable[[Repository], Commit | None],
         options: Options,
+        close: Callable[[], None] = _nothing,
     ) -> None:
         self._client, self._cluster, self._options = client, cluster, options
+        self._close = close
         self._placement = options.placement
         self._applications = Applications(client, self._placement.project)
         self._follower = Follower(self._applications, options.poll)
@@ -103,6 +112,7 @@ class ArgoCdEngine:
         """Stop following them; what runs goes on running."""
         self._minder.stop()
         self._follower.stop(self._client.close)
+        self._close()
 
     def ensure_application(self, application: Application) -> None:
         name = self._placement.record_name(application.name)
