@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+import httpx
 from pydantic import BaseModel
 
-from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient
+from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient, read
 from thinkube_catalog.adapters.argocd.project import (
     ArgoProject,
     JwtToken,
@@ -25,7 +26,7 @@ from thinkube_catalog.adapters.argocd.project import (
 from thinkube_catalog.adapters.argocd.rights import ROLE
 from thinkube_catalog.adapters.argocd.tokens import Claims, read_claims
 from thinkube_catalog.domain.bootstrap import Finding, ImpossibleError, Kept, Part, State
-from thinkube_catalog.domain.gitops import EngineRefusedError, EngineUnavailableError
+from thinkube_catalog.domain.gitops import EngineUnavailableError
 from thinkube_catalog.domain.secrets import SecretValue
 
 RENEW_DAYS = 30.0
@@ -57,15 +58,18 @@ class Administration:
     @cached_property
     def client(self) -> ArgoCdClient:
         """Raises ImpossibleError, EngineUnavailableError."""
-        asking = ArgoCdClient(self._url, "", self._seconds)
-        self._open.append(asking)
         body = {"username": self.name, "password": self._password.reveal()}
         try:
-            answer = asking.send("POST", "session", None, body)
-        except EngineRefusedError as error:
+            answer = httpx.post(f"{self._url}/api/v1/session", json=body, timeout=self._seconds)
+        except httpx.HTTPError as error:
+            # Not the words of the library: they could repeat what was sent.
+            raise EngineUnavailableError(f"logging in: {type(error).__name__}") from None
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
             reason = f"Argo CD does not accept the name {self.name} with that password"
-            raise ImpossibleError(reason) from error
-        token = _accepted(answer, "logging in").read(_Session).token
+            raise ImpossibleError(reason)
+        if not answer.is_success:
+            raise EngineUnavailableError(f"logging in: status {answer.status_code}")
+        token = read(_Session, answer.json()).token
         self._open.append(ArgoCdClient(self._url, token, self._seconds))
         return self._open[-1]
 
