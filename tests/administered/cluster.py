@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 import secrets
 import time
 from collections.abc import Generator
@@ -106,6 +107,8 @@ class _Handler(FaultyHandler):
         if path.removeprefix("/apis/") in self.stand_in.groups:
             plurals = self.stand_in.groups[path.removeprefix("/apis/")]
             return Reply(200, {"resources": [{"name": each} for each in plurals]})
+        if re.fullmatch(r"/apis/[^/]+/[^/]+", path):
+            return Reply(404, "404 page not found")  # in plain text, as the real one
         if path == "/api/v1/nodes":
             seen = self.stand_in.sees_nodes
             return Reply(200, {"items": self.stand_in.nodes}) if seen else _refused(403, "no")

@@ -102,10 +102,6 @@ CHANGES = (
 )
 
 
-class _Stopped(BaseException):
-    """Somebody pressed Ctrl-C, or the machine went down."""
-
-
 @pytest.mark.parametrize("call", CHANGES)
 @pytest.mark.parametrize("when", ["drop before", "drop after", "500 after"])
 def test_an_answer_that_is_lost_leaves_one_of_each(there: Outside, call: str, when: str) -> None:
@@ -118,7 +114,7 @@ def test_an_answer_that_is_lost_leaves_one_of_each(there: Outside, call: str, wh
     assert_one_of_each(there)
 
 
-@pytest.mark.parametrize("number", range(22))
+@pytest.mark.parametrize("number", range(20))
 def test_stopped_at_any_part_and_repeated_makes_one_of_each(
     there: Outside, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +136,7 @@ def test_stopped_at_any_part_and_repeated_makes_one_of_each(
 
         monkeypatch.setattr(server, "due", due)
     there.bootstrap()
+    assert count > number  # else there are fewer calls by now
     for server in (there.gitea, there.argocd, there.cluster):
         monkeypatch.setattr(server, "due", lambda _call: "")
     assert faults(there.bootstrap()) == ""
@@ -265,15 +262,15 @@ def test_without_a_kubeconfig_what_is_to_be_done_there_is_told(there: Outside) -
 def test_a_wrong_password_is_told_and_nothing_is_made(
     there: Outside, title: str, told: str
 ) -> None:
-    before = there.state()
+    states = {"Gitea": there.gitea.state, "Argo CD": there.argocd.state}
+    before = {name: state() for name, state in states.items()}
     wishes = there.wishes()
     wrong = there.bootstrap(
-        ask=lambda asked, file: SecretValue("no") if asked == title else wishes.ask(asked, file),
-        kubeconfig=None,
+        ask=lambda asked, file: SecretValue("no") if asked == title else wishes.ask(asked, file)
     )
     assert told in faults(wrong)
-    changed = there.state() != before
-    assert changed == (title == "Password of Argo CD's admin")  # what is in Gitea is made
+    unchanged = [name for name, state in states.items() if state() == before[name]]
+    assert unchanged == [name for name in states if name in title]
 
 
 def test_an_account_that_administers_everything_is_not_taken(there: Outside) -> None:

@@ -185,7 +185,7 @@ def _given(lines: set[str], policy: str) -> bool:
     squeezed = "".join(policy.split())
     fields = squeezed.split(",")
     kind = fields[3].split("/", 1)[0]
-    wide = [",".join([*fields[:3], action, *fields[4:]]) for action in ("*", f"{kind}/*", kind)]
+    wide = [",".join([*fields[:3], action, *fields[4:]]) for action in ("*", f"{kind}/*")]
     return bool(lines & {squeezed, *wide})
 
 

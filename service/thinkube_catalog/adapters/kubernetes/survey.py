@@ -105,7 +105,8 @@ class _Kinds(BaseModel):
 
 def _check_kind(client: KubernetesClient, needed: Needed) -> Check:
     name = f"cluster {needed.kind}"
-    page = _Page(f"apis/{needed.group_version}")
+    # Of a group, since a group that is not known is no error but an answer.
+    page = _Page(f"apis/{needed.group_version}", group=needed.group_version)
     answer = client.ask(Call(Right("get", page, "see which kinds there are")))
     kinds = answer.read(_Kinds).resources if answer.ok else []
     if any(kind.name == needed.plural for kind in kinds):
