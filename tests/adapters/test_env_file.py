@@ -46,8 +46,7 @@ def test_the_environment_wins_until_something_is_kept(tmp_path: Path) -> None:
     assert file.value("A") == SecretValue("environment")
     file.keep("A", SecretValue("kept"))
     assert file.value("A") == SecretValue("kept")
-    assert file.hides("A")
-    assert not file.hides("B")
+    assert file.hidden() == ["A"]
     assert EnvFile(path, {}).value("B") is None
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from dotenv import dotenv_values
 
-from thinkube_catalog.domain.bootstrap import Finding, State
+from thinkube_catalog.domain.bootstrap import ByHandError, Finding, State
 from thinkube_catalog.domain.errors import ConflictError
 from thinkube_catalog.domain.secrets import SecretValue
 
@@ -50,10 +50,10 @@ class EnvFile:
             self._write("".join(f"{line}\n" for line in lines))
         self._kept[name] = text
 
-    def hides(self, name: str) -> bool:
-        """Say whether the environment has another value than was kept, which wins over it."""
-        there = self._environment.get(name)
-        return name in self._kept and bool(there) and there != self._kept[name]
+    def hidden(self) -> list[str]:
+        """Name what was kept and has another value in the environment, which wins over it."""
+        there = self._environment
+        return [name for name, text in self._kept.items() if there.get(name, text) != text]
 
     def check_writable(self) -> None:
         """Raise EnvFileUnwritableError if nothing could be kept there."""
@@ -106,11 +106,30 @@ class Lines:
         if not missing:
             return Finding(State.PRESENT)
         state = State.DIFFERENT if there else State.MISSING
-        return Finding(state, f"to be added: {', '.join(missing)}")
+        return Finding(state, ", ".join(missing))
 
     def make(self) -> None:
         for name, value in self.wanted.items():
             self.file.keep(name, SecretValue(value))
+
+
+@dataclass(frozen=True)
+class Unhidden:
+    """That the environment has no other values than were kept: it would win over them."""
+
+    file: EnvFile
+    system: ClassVar[str] = SYSTEM
+    name: ClassVar[str] = "environment"
+
+    def look(self) -> Finding:
+        hidden = self.file.hidden()
+        if not hidden:
+            return Finding(State.PRESENT)
+        told = f"has other values of {', '.join(hidden)} than {self.file.path}"
+        return Finding(State.DIFFERENT, told)
+
+    def make(self) -> None:
+        raise ByHandError(f"unset {' '.join(self.file.hidden())}")
 
 
 def _merged(lines: list[str], name: str, value: str) -> list[str]:

@@ -28,7 +28,12 @@ _MARKS: Mapping[Effect, str] = {
     Effect.FAILED: "[red]✗[/red]",
     Effect.SKIPPED: "[dim]-[/dim]",
 }
-_TITLES = {"gitea": "Gitea", "argocd": "Argo CD", "kubernetes": "Kubernetes"}
+_TITLES = {
+    "gitea": "Gitea",
+    "argocd": "Argo CD",
+    "kubernetes": "Cluster",
+    "settings": "Settings",
+}
 
 EnvFile = Annotated[
     Path,
@@ -126,9 +131,8 @@ def bootstrap(
             print_json({"items": found})
         else:
             _conclude(found, env, dry_run=dry_run)
-        if not dry_run and not complete(found):
-            raise typer.Exit(1)
-        if any(outcome.effect is Effect.FAILED for outcome in found):
+        failed = any(outcome.effect is Effect.FAILED for outcome in found)
+        if failed or not (dry_run or complete(found)):
             raise typer.Exit(1)
 
 
@@ -148,7 +152,7 @@ def _ask(title: str, file: Path | None) -> SecretValue:
     if not sys.stdin.isatty():
         mend = "give the option for it; tkt bootstrap --help lists them"
         raise ArgumentsInvalidError(
-            [Problem("is needed, and there is nobody to ask", title, mend=mend)]
+            [Problem("is needed, and there is nobody to ask", field=title, mend=mend)]
         )
     return SecretValue(Prompt.ask(title, password=title.startswith("Password"), console=err))
 
@@ -157,7 +161,7 @@ def _shown(outcomes: Iterable[Outcome], parts: Sequence[Part]) -> list[Outcome]:
     """Print each outcome when it is known, under the name of its system."""
     width = max(len(part.name) for part in parts)
     found: list[Outcome] = []
-    with err.status("looking") as status:
+    with out.status("looking") as status:
         for outcome in outcomes:
             if not found or found[-1].system != outcome.system:
                 out.print(f"[bold]{escape(_TITLES.get(outcome.system, outcome.system))}[/bold]")
@@ -178,7 +182,7 @@ def _lines(outcome: Outcome, width: int) -> Iterator[str]:
 
 def _said(outcome: Outcome) -> str:
     if outcome.effect is Effect.LEFT:
-        return "present"
+        return f"present, {outcome.message}" if outcome.message else "present"
     if outcome.effect is Effect.WANTED:
         word = "missing" if outcome.state is State.MISSING else "different"
     else:
@@ -188,7 +192,9 @@ def _said(outcome: Outcome) -> str:
 
 def _conclude(found: Sequence[Outcome], env: Path, *, dry_run: bool) -> None:
     wanted = sum(outcome.effect is Effect.WANTED for outcome in found)
-    if dry_run:
+    if dry_run and any(outcome.effect is Effect.FAILED for outcome in found):
+        out.print("\nNothing was changed. Mend what is marked first.")
+    elif dry_run:
         out.print(f"\n{wanted} to be done; nothing was changed." if wanted else "\nAll is there.")
     elif complete(found):
         out.print(f"\nAll is there; {escape(readable_path(env))} has the tokens. Next: tkt doctor")

@@ -10,7 +10,7 @@ from pathlib import Path
 from thinkube_catalog.adapters.argocd import bootstrap as argocd
 from thinkube_catalog.adapters.argocd.project import ProjectPlan
 from thinkube_catalog.adapters.argocd.webhooks import SecretByHand
-from thinkube_catalog.adapters.env_file import EnvFile, Lines
+from thinkube_catalog.adapters.env_file import EnvFile, Lines, Unhidden
 from thinkube_catalog.adapters.gitea.bootstrap import READ_TOKEN, GiteaPlan, gitea_parts
 from thinkube_catalog.adapters.gitea.client import GiteaClient
 from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration
@@ -54,7 +54,7 @@ def open_bootstrap(wishes: Wishes) -> Iterator[list[Part]]:
         parts = _gitea(settings, wishes, file, open_)
         if settings.engine == "argocd":
             parts += _argocd(settings, wishes, file, open_)
-        yield [*parts, Lines(file, lines(settings))]
+        yield [*parts, Lines(file, lines(settings)), Unhidden(file)]
 
 
 def installation(wishes: Wishes) -> tuple[Settings, EnvFile]:
