@@ -76,6 +76,7 @@ class ArgoCdStandIn(Faulty):
     restarts: list[str] = field(default_factory=list)
     versions: int = 100
     heartbeat: float = 0.2
+    mute: bool = False  # whether streams say nothing but that they are there
     closed: threading.Event = field(default_factory=threading.Event)
 
     def touch(self, record: Record, kind: str = "MODIFIED") -> None:
@@ -83,7 +84,7 @@ class ArgoCdStandIn(Faulty):
         self.versions += 1
         record.body["metadata"]["resourceVersion"] = str(self.versions)
         event = {"type": kind, "application": copy.deepcopy(record.body)}
-        for each in self.watchers:
+        for each in self.watchers if not self.mute else ():
             each.put(event)
 
     def drop_watchers(self) -> None:

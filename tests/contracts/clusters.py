@@ -14,9 +14,12 @@ from typing import Any, Protocol
 
 import httpx
 
+from tests.deploy.live import LiveManifests
 from tests.kubernetes_stand_in import TOKEN, KubernetesStandIn, kubernetes_stand_in
 from thinkube_catalog.adapters.argocd.cluster import Cluster
 from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
+from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
+from thinkube_catalog.adapters.memory.cluster import MemoryCluster, Namespace
 
 REVISION_KEY = b"the same for every process"
 
@@ -78,6 +81,30 @@ class StandInOutside:
         self.server.let_go(namespace, claim)
 
 
+@dataclass
+class MemoryOutside:
+    memory: MemoryCluster
+
+    def make_namespace(self, name: str) -> None:
+        self.memory.namespaces[name] = Namespace(marker=None)
+
+    def labels(self, namespace: str) -> dict[str, str] | None:
+        found = self.memory.namespaces.get(namespace)
+        return None if found is None else dict(found.labels)
+
+    def secret(self, namespace: str, name: str) -> dict[str, str] | None:
+        found = self.memory.namespaces[namespace].secrets.get(name)
+        return None if found is None else {key: it.reveal() for key, it in found.values.items()}
+
+    def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
+        self.memory.namespaces[namespace].claims.append(name)
+        if finalizer:
+            self.memory.namespaces[namespace].held[f"volume claim {name}"] = finalizer
+
+    def let_go(self, namespace: str, claim: str) -> None:
+        del self.memory.namespaces[namespace].held[f"volume claim {claim}"]
+
+
 class LiveOutside:
     """A real API server, with an administrator's token."""
 
@@ -133,6 +160,12 @@ class LiveOutside:
 
 
 @contextmanager
+def memory_bench() -> Iterator[Bench]:
+    memory = MemoryCluster()
+    yield Bench(memory, memory, MemoryOutside(memory))
+
+
+@contextmanager
 def stand_in_bench() -> Iterator[Bench]:
     """The real adapter on a server that stands in."""
     with kubernetes_stand_in() as server:
@@ -145,18 +178,25 @@ def stand_in_bench() -> Iterator[Bench]:
 
 @contextmanager
 def live_bench() -> Iterator[Bench]:
-    """The real adapter on a real API server, of which namespaces `tkt-test-…` are ours."""
-    url, token = (os.environ[f"THINKUBE_TEST_KUBERNETES_{name}"] for name in ("URL", "TOKEN"))
-    ca = Path(os.environ["THINKUBE_TEST_KUBERNETES_CA"])
-    access = cluster_access(url, token, ca)
-    one, other = (KubernetesCluster(access, REVISION_KEY) for _ in range(2))
+    """The real adapter on a real API server, with the account and the rights of `deploy/`."""
     prefix = f"tkt-test-{uuid.uuid4().hex[:6]}-"
     with live_http() as http:
+        access = account_of(http)
+        one, other = (KubernetesCluster(access, REVISION_KEY) for _ in range(2))
         outside = LiveOutside(http)
         yield Bench(one, other, outside, prefix)
         outside.tidy(prefix)
     one.close()
     other.close()
+
+
+def account_of(http: httpx.Client) -> ClusterAccess:
+    """Put the manifests of `deploy/` into the cluster, and sign in as the service's account."""
+    manifests = LiveManifests(http)
+    manifests.apply()
+    manifests.wait_until_watched()
+    url, ca = (os.environ[f"THINKUBE_TEST_KUBERNETES_{name}"] for name in ("URL", "CA"))
+    return cluster_access(url, manifests.token(), Path(ca))
 
 
 def live_http() -> httpx.Client:

@@ -79,6 +79,12 @@ def test_no_error_and_no_log_line_has_a_value(
     assert ENCODED not in caplog.text
 
 
+def test_a_revision_comes_back_with_its_values(cluster: KubernetesCluster) -> None:
+    first = cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    cluster.deliver(SPACE, SECRET, supplies(A="2"), ME)
+    assert cluster.deliver(SPACE, SECRET, supplies(A="1"), ME) == first
+
+
 def test_revisions_of_another_key_are_others(
     server: KubernetesStandIn, cluster: KubernetesCluster
 ) -> None:

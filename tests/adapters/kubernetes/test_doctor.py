@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.kubernetes_stand_in import TOKEN, KubernetesStandIn
 from thinkube_catalog.adapters.kubernetes import cluster_access
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.domain.checks import Check
-from thinkube_catalog.settings import load_settings
+from thinkube_catalog.settings import PREFIX, load_settings
 from thinkube_catalog.wiring.doctor import examine
 
 
@@ -55,6 +56,8 @@ def test_the_doctor_of_an_installation_looks_at_its_cluster(
         "KUBERNETES_TOKEN": token,
         "DATA_DIR": str(tmp_path),
     }
+    for name in [each for each in os.environ if each.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
     for name, value in values.items():
         monkeypatch.setenv(f"THINKUBE_{name}", value)
     checks = {each.name: each for each in examine(load_settings())}

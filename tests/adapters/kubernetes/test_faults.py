@@ -46,6 +46,16 @@ def test_a_namespace_is_made_once_whatever_happens_on_the_way(
         cluster.ensure_namespace(SPACE, OTHER, LABELS)
 
 
+def test_a_namespace_of_ours_bears_the_mark_that_the_admission_policy_goes_by(
+    server: KubernetesStandIn, cluster: KubernetesCluster
+) -> None:
+    cluster.ensure_namespace(SPACE, ME, {**LABELS, "app.kubernetes.io/managed-by": "somebody"})
+    found = server.find("namespaces", "", SPACE)
+    assert found is not None
+    assert found["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "thinkube-catalog"
+    assert found["metadata"]["annotations"] == {"thinkube.io/deployment": ME}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_secret_is_delivered_once_whatever_happens_on_the_way(
     server: KubernetesStandIn, cluster: KubernetesCluster, kind: str

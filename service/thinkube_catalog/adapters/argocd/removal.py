@@ -51,10 +51,8 @@ class Removal:
                 return
         except LostAnswerError:
             pass  # looked at below
-        last = there
         if not _wait(lambda: self._is_gone(name), self._patience):
-            last = self._applications.find(name) or there
-            raise EngineBusyError(self._held_up(last))
+            raise EngineBusyError(self._held_up(self._applications.find(name) or there))
 
     def remove_namespace(self, name: str, marker: str, *, volumes: bool) -> Sequence[str]:
         """Delete the namespace, or keep it where claims have to stay; return what is left."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from thinkube_catalog.adapters.argocd.cluster import Delivery, NamespaceTakenError, Supply
-from thinkube_catalog.domain.gitops import EngineBusyError
+from thinkube_catalog.domain.gitops import EngineBusyError, EngineUnavailableError
 from thinkube_catalog.domain.secrets import SecretValue
 
 
@@ -54,8 +54,12 @@ class MemoryCluster:
         self, namespace: str, name: str, supplies: Mapping[str, Supply], marker: str
     ) -> Delivery:
         with self._lock:
-            there = self.namespaces[namespace]
+            there = self.namespaces.get(namespace)
+            if there is None:
+                raise EngineUnavailableError(f"there is no namespace {namespace}")
             _check(there, namespace, marker)
+            if there.going:
+                raise EngineBusyError(f"the namespace {namespace} is still being deleted")
             values = {env: each.value for env, each in supplies.items() if each.value is not None}
             missing = tuple(env for env, each in supplies.items() if each.value is None)
             if not supplies:
