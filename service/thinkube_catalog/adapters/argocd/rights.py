@@ -36,11 +36,11 @@ RIGHTS = (
     Right("applications", "sync", "roll a commit out"),
     Right("applications", "delete", "remove it"),
     Right("applications", "update//PersistentVolumeClaim/*/*", "keep volumes when it is removed"),
+    Right("applications", "delete/batch/Job/*/*", "make a failed job anew"),
     Right("applications", "action/apps/*/restart", "restart it when a secret has changed"),
     Right("logs", "get", "show what it writes"),
     Right("repositories", "get", "see which credentials are there"),
-    Right("repositories", "create", "let Argo CD clone a repository"),
-    Right("repositories", "update", "hand on a new token"),
+    Right("repositories", "create", "let Argo CD clone a repository, also with a new token"),
     Right("repositories", "delete", "take the credentials back"),
 )
 
