@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from tests.argocd_controller import REPOSITORIES, ArgoCdStandIn
 from tests.argocd_stand_in import argocd_stand_in
+from tests.journeys.installation import wait_until
+from thinkube_catalog.adapters.argocd.applications import Applications
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
-from thinkube_catalog.adapters.argocd.desired import Placement, Retries
+from thinkube_catalog.adapters.argocd.cluster import NamespaceTakenError
+from thinkube_catalog.adapters.argocd.desired import MARKER, Placement, Retries
 from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine, Options
+from thinkube_catalog.adapters.gitea import GiteaForge
+from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
 from thinkube_catalog.adapters.memory.cluster import MemoryCluster
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.memory.secrets import MemorySecrets
@@ -86,6 +94,20 @@ class ForgeWithObjects(MemoryForge):
         return super().publish(repository, whole, message, signature, tag)
 
 
+class GiteaWithObjects(GiteaForge):
+    """The same, in a real Gitea."""
+
+    def publish(
+        self,
+        repository: Repository,
+        files: FileTree,
+        message: str,
+        signature: Signature,
+        tag: str = "",
+    ) -> Commit:
+        return super().publish(repository, with_objects(files), message, signature, tag)
+
+
 @dataclass
 class ArgoCdWorld:
     """All of it, for tests to look at."""
@@ -115,3 +137,58 @@ def argocd_world() -> Generator[ArgoCdWorld]:
             yield ArgoCdWorld(forge, secrets, cluster, argocd, engine)
         finally:
             engine.stop()
+
+
+@dataclass
+class LiveWorld:
+    """Real servers, of which applications and namespaces with our prefix are ours to empty."""
+
+    forge: GiteaWithObjects
+    secrets: MemorySecrets
+    cluster: KubernetesCluster
+    engine: ArgoCdEngine
+    applications: Applications
+
+
+@contextmanager
+def live_world(folder: Path, repository: Repository) -> Generator[LiveWorld]:
+    """Empty what earlier tests have left, and follow."""
+    gitea, token = _given("GITEA_URL"), _given("GITEA_TOKEN")
+    place = f"{gitea}/api/v1/repos/{repository}"
+    httpx.delete(place, headers={"Authorization": f"token {token}"}, timeout=30)
+    forge = GiteaWithObjects(folder / "mirrors", gitea, token)
+    access = cluster_access(
+        _given("KUBERNETES_URL"), _given("KUBERNETES_TOKEN"), Path(_given("KUBERNETES_CA"))
+    )
+    cluster, secrets = KubernetesCluster(access, b"k" * 32), MemorySecrets()
+    placement = replace(PLACEMENT, repositories=gitea)
+    options = replace(QUICK, placement=placement, read_token=token, branch=0.5, removal=90.0)
+    client = ArgoCdClient(_given("ARGOCD_URL"), _given("ARGOCD_TOKEN"), 30.0)
+    applications = Applications(client, placement.project)
+    _empty(applications, cluster, placement.record_name(repository.name))
+    engine = ArgoCdEngine(client, cluster, secrets, forge.head, options, cluster.close)
+    engine.start()
+    try:
+        yield LiveWorld(forge, secrets, cluster, engine, applications)
+    finally:
+        _empty(applications, cluster, placement.record_name(repository.name))
+        engine.stop()
+        forge.close()
+
+
+def _given(name: str) -> str:
+    return os.environ[f"THINKUBE_TEST_{name}"]
+
+
+def _empty(applications: Applications, cluster: KubernetesCluster, record: str) -> None:
+    there = applications.find(record)
+    if there is not None:
+        applications.terminate(record)
+        applications.delete(record)
+        wait_until(lambda: applications.find(record) is None, f"{record} is gone", 90)
+    marker = there.metadata.annotations.get(MARKER, "") if there else ""
+    for mark in dict.fromkeys([marker, "deployment-1", "deployment-2"]):
+        try:
+            wait_until(lambda: not cluster.remove_namespace(record, mark), "no namespace", 60)  # noqa: B023 (at once)
+        except NamespaceTakenError:
+            continue

@@ -7,8 +7,12 @@ named, happen at named calls, and say how often they did.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
+import json
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -17,6 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import httpx
 
 from tests.faulty import Faulty, FaultyHandler, Reply, serving
 from tests.git_server import answer_with_git
@@ -43,6 +50,9 @@ class Stored:
     wrecked: bool = False  # a record without files
     branch_protections: list[Any] = field(default_factory=list)
     tag_protections: list[Any] = field(default_factory=list)
+    hooks: list[Any] = field(default_factory=list)  # with their secrets, which no answer shows
+    secrets: dict[str, str] = field(default_factory=dict)
+    statuses: list[Any] = field(default_factory=list)  # oldest first
 
 
 @dataclass(kw_only=True)
@@ -60,6 +70,8 @@ class GiteaStandIn(Faulty):
     may_make_owners: bool = True
     is_owner: bool = True
     http_git_disabled: bool = False
+    webhooks_disabled: bool = False
+    delivered: list[tuple[str, int]] = field(default_factory=list)  # addresses and answers
     on_delete: Callable[[], object] = bool  # what happens right after a deletion
     ids: int = 10
 
@@ -87,6 +99,34 @@ class GiteaStandIn(Faulty):
         self.owners.setdefault(owner, self.ids + 1000)
         self.redirects[f"{stored.owner}/{stored.name}"] = stored.id
         stored.owner, stored.name = owner, name
+
+    def deliver(self, stored: Stored, ref: str = "refs/heads/main", event: str = "push") -> None:
+        """Tell the webhooks of a repository, once each, as a push does."""
+        repository = {
+            "id": stored.id,
+            "full_name": f"{stored.owner}/{stored.name}",
+            "html_url": f"{self.url}/{stored.owner}/{stored.name}",
+        }
+        content = {"ref": ref, "total_commits": 1, "commits": [], "repository": repository}
+        body = json.dumps(content, indent=2).encode()
+        for hook in [it for it in stored.hooks if it["active"] and event in it["events"]]:
+            secret = hook["config"].get("secret", "").encode()
+            signature = hmac.new(secret, body, hashlib.sha256).hexdigest() if secret else ""
+            headers = {
+                "Content-Type": "application/json",
+                "X-Gitea-Event": event,
+                "X-Gitea-Event-Type": event,
+                "X-Gitea-Delivery": str(uuid4()),
+                "X-Gitea-Signature": signature,
+                "X-Gogs-Event": event,
+                "X-Gogs-Signature": signature,
+            }
+            url = hook["config"]["url"]
+            try:
+                answer = httpx.post(url, content=body, headers=headers, timeout=5).status_code
+            except httpx.HTTPError:
+                answer = 0  # it is never sent again
+            self.delivered.append((url, answer))
 
     def git(self, stored: Stored, *arguments: str) -> str:
         """Look into a repository by hand."""
@@ -148,6 +188,7 @@ class _Handler(FaultyHandler):
             answer_with_git(self, self.stand_in.root, f"/{stored.id}.git{rest}", query, "catalog")
             if rest == "/git-receive-pack":
                 stored.updated_at = int(time.time())
+                threading.Thread(target=self.stand_in.deliver, args=(stored,)).start()
 
 
 @dataclass
@@ -252,6 +293,10 @@ class Call:
             "git": self._references,
             "branch_protections": self._branch_protections,
             "tag_protections": self._tag_protections,
+            "hooks": self._hooks,
+            "actions": self._secrets,
+            "statuses": self._make_status,
+            "commits": self._combined,
         }
         if rest:
             return answers[rest[0]](stored, rest[1:])
@@ -308,6 +353,81 @@ class Call:
         stored.tag_protections.append(self.body)
         return Reply(201, self.body)
 
+    def _hooks(self, stored: Stored, rest: list[str]) -> Reply:
+        if self.gitea.webhooks_disabled:
+            raise Refusal(403, "webhooks disabled by administrator")
+        if self.method == "GET":
+            return Reply(200, [_shown_hook(it) for it in self._page_of(stored.hooks)])
+        if self.method == "POST":
+            return self._make_hook(stored)
+        hook = next((it for it in stored.hooks if str(it["id"]) == rest[0]), None)
+        if hook is None:
+            return Reply(404, {"message": "not found"})
+        if self.method == "DELETE":
+            stored.hooks.remove(hook)
+            return Reply(204)
+        changed = dict(self.body.get("config", {}))
+        changed.pop("secret", None)  # it can be given, and has no effect
+        hook["config"] |= changed
+        hook |= _hook_fields(self.body)
+        return Reply(200, _shown_hook(hook))
+
+    def _make_hook(self, stored: Stored) -> Reply:
+        config = self.body.get("config", {})
+        if self.body.get("type") not in {"gitea", "gogs"} or not config.get("url"):
+            raise Refusal(422, "invalid hook")
+        if config.get("content_type") not in {"json", "form"}:
+            raise Refusal(422, "Invalid content type")
+        self.gitea.ids += 1
+        hook = {"id": self.gitea.ids, "type": self.body["type"], "config": dict(config)}
+        stored.hooks.append({**hook, **_hook_fields(self.body)})
+        return Reply(201, _shown_hook(stored.hooks[-1]))
+
+    def _secrets(self, stored: Stored, rest: list[str]) -> Reply:
+        if len(rest) != 2 or rest[0] != "secrets":
+            return Reply(404, {"message": "not found"})
+        name = rest[1].upper()
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) or name.startswith(("GITEA_", "GITHUB_")):
+            raise Refusal(400, "invalid secret name")
+        there = name in stored.secrets
+        if self.method == "DELETE":
+            stored.secrets.pop(name, None)
+            return Reply(204) if there else Reply(404, {"message": "not found"})
+        stored.secrets[name] = self.body["data"]
+        return Reply(204 if there else 201)
+
+    def _make_status(self, stored: Stored, rest: list[str]) -> Reply:
+        if not self._is_commit(stored, rest[0]):
+            return Reply(500, {"message": ""})
+        status = {
+            "id": len(stored.statuses) + 1,
+            "sha": rest[0],
+            "status": self.body["state"],
+            "context": self.body["context"],
+            "target_url": self.body.get("target_url", ""),
+            "description": self.body.get("description", ""),
+        }
+        stored.statuses.append(status)
+        return Reply(201, status)
+
+    def _combined(self, stored: Stored, rest: list[str]) -> Reply:
+        if rest[1:] != ["status"] or not self._is_commit(stored, rest[0]):
+            return Reply(404, {"message": "not found"})
+        mine = [it for it in stored.statuses if it["sha"] == rest[0]]
+        newest = list({it["context"]: it for it in mine}.values())
+        state = "pending" if not mine else mine[-1]["status"]
+        shown = self._page_of(newest)
+        return Reply(200, {"state": state, "sha": rest[0], "statuses": shown or None})
+
+    def _page_of(self, entries: list[Any]) -> list[Any]:
+        page = int(self.query.get("page", ["1"])[0])
+        limit = min(PAGE_CAP, int(self.query.get("limit", ["30"])[0]))
+        return entries[(page - 1) * limit : page * limit]
+
+    def _is_commit(self, stored: Stored, sha: str) -> bool:
+        command = ["git", "-C", str(self.gitea.path(stored)), "cat-file", "-e", f"{sha}^{{commit}}"]
+        return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
+
     def _has(self, stored: Stored, branch: str) -> bool:
         return bool(self.gitea.git(stored, "for-each-ref", f"refs/heads/{branch}"))
 
@@ -323,3 +443,18 @@ class Call:
             "updated_at": datetime.fromtimestamp(stored.updated_at, UTC).isoformat(),
             "clone_url": f"http://another-name.invalid/{stored.owner}/{stored.name}.git",
         }
+
+
+def _hook_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """What a call sets, and sets back where it says nothing of it."""
+    return {
+        "active": body.get("active", False),
+        "events": body.get("events") or ["push"],
+        "branch_filter": body.get("branch_filter", ""),
+        "authorization_header": body.get("authorization_header", ""),
+    }
+
+
+def _shown_hook(hook: dict[str, Any]) -> dict[str, Any]:
+    config = {key: text for key, text in hook["config"].items() if key != "secret"}
+    return {**hook, "config": config}

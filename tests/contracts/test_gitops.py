@@ -17,7 +17,7 @@ from tests.adapters.local_engine.projects import (
     wait_for,
     wait_healthy,
 )
-from tests.argocd_world import argocd_world
+from tests.argocd_world import argocd_world, live_world
 from thinkube_catalog.adapters.local_engine.conditions import Timings
 from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
 from thinkube_catalog.adapters.memory.engine import MemoryEngine
@@ -67,7 +67,20 @@ def argocd() -> Iterator[World]:
         yield World(world.forge, world.secrets, world.engine)
 
 
-@pytest.fixture(params=["memory", "local", "argocd"])
+@pytest.fixture
+def live_argocd(tmp_path: Path) -> Iterator[World]:
+    with live_world(tmp_path, REPOSITORY) as world:
+        yield World(world.forge, world.secrets, world.engine)
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "local",
+        "argocd",
+        pytest.param("live_argocd", marks=[pytest.mark.live, pytest.mark.timeout(400)]),
+    ]
+)
 def world(request: pytest.FixtureRequest) -> World:
     chosen: World = request.getfixturevalue(request.param)
     chosen.forge.ensure_repository(REPOSITORY, LEGAL_QA.marker)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import problem_response
 
 LARGEST_BODY = 2 * 1024 * 1024
@@ -18,6 +19,9 @@ LARGEST_BODY = 2 * 1024 * 1024
 
 OPEN_PATHS = ("/health", "/ready")
 METRICS_PATH = "/metrics"
+SIGNED_PATHS = (f"{PREFIX}/hooks/gitea",)
+"""Deliveries; the route itself believes none that is not signed."""
+
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HEADERS = {
@@ -49,7 +53,8 @@ class Access:
             return 403, "host-not-allowed", f"{host!r} is not a name of this service"
         if method not in SAFE_METHODS and (origin := _other_origin(headers)):
             return 403, "origin-not-allowed", f"pages of {origin} may not call this service"
-        if self.token and path not in OPEN_PATHS and not self._has_token(path, headers):
+        open_to_all = path in OPEN_PATHS or (method == "POST" and path in SIGNED_PATHS)
+        if self.token and not open_to_all and not self._has_token(path, headers):
             return 401, "token-required", "send the service's token: Authorization: Bearer …"
         return None
 

@@ -47,6 +47,7 @@ def _argocd(settings: Settings, forge: Forge, secrets: Secrets) -> Engine:
         ),
         address=lambda name: f"https://{name}.{names.domain_name}",
         read_token=settings.gitea_read_token.get_secret_value(),
+        builds=forge.build,
     )
     client = ArgoCdClient(settings.argocd_url, settings.argocd_token.get_secret_value())
     return ArgoCdEngine(client, cluster, secrets, forge.head, options, cluster.close)

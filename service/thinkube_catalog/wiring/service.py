@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from threading import Event, Thread
+from time import sleep
 
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
@@ -14,12 +15,18 @@ from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
 from thinkube_catalog.operations import runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.engines import open_engine
-from thinkube_catalog.wiring.forges import close_forge, open_forge, template_sources
+from thinkube_catalog.wiring.forges import (
+    close_forge,
+    deliveries_of,
+    open_forge,
+    template_sources,
+)
 from thinkube_catalog.wiring.parts import (
     conventions,
     file_catalogs,
@@ -30,6 +37,9 @@ from thinkube_catalog.wiring.parts import (
 )
 
 OBSERVE_SECONDS = 1.0
+SEEN_SECONDS = 0.25
+"""How soon the embedded engine has seen a new head that the forge tells."""
+
 DRAIN_SECONDS = 5
 
 _log = logging.getLogger(__name__)
@@ -45,13 +55,16 @@ class CatalogService:
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
         self._database = Database(_database_url(settings, "catalog.sqlite"))
-        self._secrets = SqlSecrets(self._database, sealing_keys(settings))
+        keys = sealing_keys(settings)
+        self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
         self._runs = DurableRuns(_database_url(settings, "runs.sqlite"))
-        self._forge = forge = open_forge(settings)
+        self._forge = forge = open_forge(settings, keys)
         self._engine = open_engine(settings, forge, self._secrets)
-        self._stopping = Event()
+        self.deliveries = deliveries_of(forge)
+        self._stopping = False
+        self._look_now = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
         self.platform = with_publishing(
             Platform(
@@ -89,7 +102,8 @@ class CatalogService:
 
     def stop(self) -> None:
         """Stop in the order in which nobody misses what is gone."""
-        self._stopping.set()
+        self._stopping = True
+        self._look_now.set()
         if self._watcher.is_alive():
             self._watcher.join()
         self._runs.close(DRAIN_SECONDS)
@@ -122,8 +136,18 @@ class CatalogService:
         except SecretNotFoundError:
             return ""
 
+    def pushed(self, repository: Repository) -> None:
+        """Look as soon as the engine has seen what somebody has pushed to a repository."""
+        if repository.owner == self.settings.gitea_org:
+            self._look_now.set()
+
     def _watch(self) -> None:
-        while not self._stopping.wait(OBSERVE_SECONDS):
+        while True:
+            if self._look_now.wait(OBSERVE_SECONDS) and not self._stopping:
+                self._look_now.clear()
+                sleep(SEEN_SECONDS)
+            if self._stopping:
+                return
             try:
                 watch.observe(self.platform)
             except Exception:  # noqa: BLE001 (one bad look must not end all watching)

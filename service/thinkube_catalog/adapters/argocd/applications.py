@@ -96,9 +96,13 @@ class Applications:
         answer = self._client.send("PUT", _path(name), query, changed)
         answer.expect(f"noting something at the application {name}")
 
-    def refresh(self, record: str) -> None:
-        """Have Argo CD look at the branch again. It answers when it has; nobody waits for that."""
-        query = {"project": self.project, "refresh": "normal"}
+    def refresh(self, record: str, *, hard: bool = False) -> None:
+        """Have Argo CD look at the branch again. It answers when it has; nobody waits for that.
+
+        `hard` forgets what it knows of the commit, as well that it could not be read: after
+        some failures Argo CD does not try that commit again for an hour.
+        """
+        query = {"project": self.project, "refresh": "hard" if hard else "normal"}
         self._client.poke(_path(record), query, _REFRESH_SECONDS)
 
     def sync(self, record: str, operation: str) -> bool:

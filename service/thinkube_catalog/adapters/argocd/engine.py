@@ -241,6 +241,9 @@ class ArgoCdEngine:
     def _try_again(self, there: ArgoApplication, commit: str) -> None:
         """Have what has failed for good be made anew: a sync leaves alone what is there."""
         now = progress(there)
+        unread = any(each.type == "ComparisonError" for each in there.status.conditions)
+        if unread and now.stage in {Stage.UNREADABLE, Stage.REFUSED}:
+            self._applications.refresh(there.metadata.name, hard=True)
         if now.stage is Stage.RUNNING and now.wanted == commit and now.health == "Degraded":
             for resource in there.status.resources:
                 if resource.health.status != "Degraded":

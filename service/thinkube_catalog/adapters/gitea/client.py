@@ -114,12 +114,18 @@ class GiteaClient:
             _sleep(max(wait, pause), deadline, failure)
         raise failure or ForgeUnavailableError("it was not asked")
 
-    def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        seconds: float = 0.0,
+    ) -> Answer:
         """Ask for a change, once; again only where Gitea says that it was too busy to begin.
 
         Raises LostAnswerError when it may have been made, ForgeRefusedError as `get`.
         """
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + (seconds or self._seconds)
         failure: ForgeUnavailableError = LostAnswerError("it was not asked")
         for pause in pauses():
             try:
