@@ -1,8 +1,9 @@
 """Starts a program as a hardened container would: `python confined.py FOLDER... -- COMMAND...`.
 
 Another user by number without any group or capability, no way to more privileges, the system calls
-refused that container runtimes refuse by default, and, where this machine permits it, everything
-read-only but the folders named. Standard library only: it runs before anything is installed.
+refused that container runtimes refuse by default, and, where this machine permits it, as the first
+process of its own kind, with everything read-only but the folders named. Standard library only: it
+runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import struct
 import sys
 
 USER = 10001
 
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_CLONE_NEWNS, _CLONE_NEWPID = 0x00020000, 0x20000000
 _FILTER = 2
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
@@ -60,7 +63,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def make_read_only(writable: list[str]) -> bool:
     """Make everything read-only but these folders; False where that is not permitted."""
-    if os.geteuid() != 0 or _libc.unshare(0x00020000) != 0:
+    if os.geteuid() != 0 or _libc.unshare(_CLONE_NEWNS) != 0:
         return False
     if _libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
         return False
@@ -82,6 +85,22 @@ def _set_read_only(folder: str, *, read_only: bool) -> bool:
         _SYS_MOUNT_SETATTR, _AT_FDCWD, folder.encode(), _AT_RECURSIVE, wanted, len(wanted)
     )
     return bool(done == 0)
+
+
+def become_first() -> bool:
+    """Go on as process 1; False where that is not permitted. This process waits for it.
+
+    The kernel spares process 1 the usual effect of signals that it does not handle.
+    """
+    if os.geteuid() != 0 or _libc.unshare(_CLONE_NEWPID) != 0:
+        return False
+    child = os.fork()
+    if child:
+        signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(child, number))
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) % 256)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return bool(_libc.mount(b"proc", b"/proc", b"proc", 0, None) == 0)
 
 
 def become_nobody() -> None:
@@ -131,10 +150,11 @@ def main() -> None:
     divider = sys.argv.index("--")
     writable, command = sys.argv[1:divider], sys.argv[divider + 1 :]
     read_only = make_read_only(writable)
+    first = read_only and become_first()
     os.chdir("/")
     become_nobody()
     refused = refuse_calls()
-    sys.stderr.write(f"confined: read-only={read_only} calls-refused={refused}\n")
+    sys.stderr.write(f"confined: read-only={read_only} first={first} calls-refused={refused}\n")
     sys.stderr.flush()
     os.execv(command[0], command)  # noqa: S606 (no shell is wanted)
 
