@@ -32,7 +32,13 @@ SCOPES = frozenset({"write:organization", "write:repository", "read:user"})
 RESERVED = {"api", "user", "explore"}
 PAGE_CAP = 3  # small, so that paging happens
 _GIT = re.compile(r"/([^/]+)/([^/]+)\.git(/.*)")
-_KINDS = {"orgs": "organization", "repos": "repository", "user": "user", "users": "user"}
+_KINDS = {
+    "orgs": "organization",
+    "repos": "repository",
+    "user": "user",
+    "users": "user",
+    "packages": "package",
+}
 
 
 @dataclass
@@ -69,6 +75,7 @@ class GiteaStandIn(Faulty):
     renamed_owners: dict[str, str] = field(default_factory=dict)
     may_make_owners: bool = True
     is_owner: bool = True
+    readers: set[str] = field(default_factory=set)  # tokens that may not write
     http_git_disabled: bool = False
     webhooks_disabled: bool = False
     delivered: list[tuple[str, int]] = field(default_factory=list)  # addresses and answers
@@ -200,10 +207,12 @@ class Call:
     path: str
     query: dict[str, list[str]]
     body: dict[str, Any]
+    token: str = ""
 
     def admit(self, authorization: str) -> None:
         """Check token and scope, before anything is looked for."""
-        scopes = self.gitea.tokens.get(authorization.removeprefix("token "))
+        self.token = authorization.removeprefix("token ")
+        scopes = self.gitea.tokens.get(self.token)
         if scopes is None:
             raise Refusal(401, "invalid username, password or token")
         kind = _KINDS.get(self.path.split("/")[3])
@@ -249,6 +258,9 @@ class Call:
                 return Reply(307, None, f"/api/v1/orgs/{there}")
             case "GET", [name] if name in owners and name not in self.gitea.people:
                 return Reply(200, {"id": owners[name], "name": name})
+            case "GET", [name, "repos"] if name in owners:
+                mine = [it for it in self.gitea.repositories if it.owner == name]
+                return Reply(200, [self._shown(it) for it in self._page_of(mine)])
             case "POST", [name, "repos"] if name in owners:
                 return self._make_repository(name)
         return Reply(404, {"message": "not found"})
@@ -434,6 +446,8 @@ class Call:
     def _shown(self, stored: Stored) -> dict[str, Any]:
         return {
             "id": stored.id,
+            "name": stored.name,
+            "permissions": {"pull": True, "push": self.token not in self.gitea.readers},
             "full_name": f"{stored.owner}/{stored.name}",
             "empty": not self.gitea.git(stored, "for-each-ref", "refs/heads"),
             "default_branch": stored.default_branch,

@@ -7,7 +7,7 @@ import ssl
 from thinkube_catalog.adapters import machine
 from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
 from thinkube_catalog.adapters.clocks import check_clock
-from thinkube_catalog.adapters.gitea.doctor import check_gitea
+from thinkube_catalog.adapters.gitea.doctor import check_builder, check_gitea
 from thinkube_catalog.adapters.gitea.reading import check_reading
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
@@ -86,6 +86,8 @@ def _looks_at_forge(settings: Settings) -> list[Look]:
         Look("gitea", lambda: _check_forge(settings)),
         Look("gitea clock", lambda: check_clock("gitea", clock, verify=True)),
     ]
+    if settings.build_token.get_secret_value():
+        looks.append(Look("gitea builder", lambda: _check_builder(settings)))
     if settings.gitea_read_token.get_secret_value():
         looks.append(Look("gitea read token", lambda: _check_reading(settings)))
     if settings.public_url:
@@ -103,6 +105,13 @@ def _check_forge(settings: Settings) -> list[Check]:
     token = settings.gitea_token.get_secret_value()
     owners = dict.fromkeys((settings.gitea_org, settings.templates_org))
     return check_gitea(settings.gitea_url, token, tuple(owners))
+
+
+def _check_builder(settings: Settings) -> list[Check]:
+    build_token = settings.build_token.get_secret_value()
+    token, owner = settings.gitea_token.get_secret_value(), settings.gitea_org
+    url, builder = settings.gitea_url, settings.build_user
+    return [check_builder(url, token, builder, build_token, owner)]
 
 
 def _check_reading(settings: Settings) -> list[Check]:

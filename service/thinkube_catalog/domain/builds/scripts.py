@@ -45,7 +45,7 @@ BUILD = (
 
 TEST = (
     _LOG_IN
-    + r"""container="$(buildah from -- "${TEST_IMAGE:-$IMAGE:$GITHUB_SHA}")"
+    + r"""container="$(buildah from --pull=false -- "${TEST_IMAGE:-$IMAGE:$GITHUB_SHA}")"
 trap 'rm -f "$REGISTRY_AUTH_FILE"; buildah rm "$container" > /dev/null' EXIT
 buildah copy --quiet "$container" "./$FOLDER" /project > /dev/null
 buildah run --user 0:0 --workingdir /project --env HOME=/tmp \
