@@ -298,9 +298,7 @@ def test_rights_that_are_too_wide_are_taken_back(there: Outside) -> None:
     there.gitea.team("thinkube-deployments", "argocd").rights["units_map"] = {"repo.code": "write"}
     found = effects(there.bootstrap())
     assert found["token argocd of catalog-reader"] is Effect.CORRECTED
-    assert found["team argocd of thinkube-deployments, which catalog-reader reads by"] is (
-        Effect.CORRECTED
-    )
+    assert found["catalog-reader in the team argocd of thinkube-deployments"] is (Effect.CORRECTED)
     assert_one_of_each(there)
 
 
@@ -312,6 +310,21 @@ def test_for_a_gitea_alone_nothing_else_is_asked_for(
     assert {it.system for it in outcomes} == {"gitea", "settings"}
     assert "catalog-reader" not in there.gitea.accounts
     assert there.argocd.requests == []
+
+
+def test_an_account_that_builds_is_made_where_one_is_named(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_BUILD_USER", "builder")
+    there.bootstrap()
+    (token,) = there.gitea.accounts["builder"].tokens
+    assert set(token.scopes) == {"write:package", "write:repository"}
+    assert there.kept()["BUILD_TOKEN"] == token.sha1
+    team = there.gitea.team("thinkube-deployments", "builders")
+    assert team.members == {"builder"}
+    assert team.rights["units_map"] == {"repo.code": "write", "repo.packages": "write"}
+    assert [it for it in there.doctor() if it.warning or not it.good] == []
+    assert set(effects(there.bootstrap()).values()) == {Effect.LEFT}
 
 
 def test_with_nothing_named_there_is_nothing_to_do(

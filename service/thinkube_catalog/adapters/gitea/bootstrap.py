@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from thinkube_catalog.adapters.gitea.client import Answer, GiteaClient
-from thinkube_catalog.adapters.gitea.doctor import SCOPES
+from thinkube_catalog.adapters.gitea.doctor import BUILD_SCOPES, SCOPES
 from thinkube_catalog.domain.bootstrap import Finding, ImpossibleError, Kept, Part, State
 from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError
 from thinkube_catalog.domain.secrets import SecretValue
@@ -26,13 +26,15 @@ READER_SCOPES = ("read:repository",)
 
 SERVICE_TOKEN = "thinkube-catalog"  # noqa: S105 (the name of a token)
 READER_TOKEN = "argocd"  # noqa: S105 (the name of a token)
+BUILDER_TOKEN = "builds"  # noqa: S105 (the name of a token)
 TOKEN = "GITEA_TOKEN"  # noqa: S105 (the name of a setting)
 READ_TOKEN = "GITEA_READ_TOKEN"  # noqa: S105 (the name of a setting)
+BUILD_TOKEN = "BUILD_TOKEN"  # noqa: S105 (the name of a setting)
 
 _SYSTEM = "gitea"
 _OWNERS = "Owners"  # Gitea's own name, in every language
-_READERS = "argocd"
-_READ_CODE = {"repo.code": "read"}
+_READERS, _READ_CODE = "argocd", {"repo.code": "read"}
+_BUILDERS, _WRITE_IMAGES = "builders", {"repo.code": "write", "repo.packages": "write"}
 _NOT_FOUND, _INVALID, _FORBIDDEN = 404, 422, 403
 
 _PRESENT = Finding(State.PRESENT)
@@ -42,11 +44,12 @@ _PRESENT = Finding(State.PRESENT)
 class GiteaPlan:
     """What is wanted there; `prefix` begins the names of our settings.
 
-    `reader` is empty where no Argo CD reads there.
+    `reader` is empty where no Argo CD reads there, `builder` where no images are built.
     """
 
     account: str
     reader: str
+    builder: str
     deployments: str
     templates: str
     prefix: str
@@ -62,6 +65,7 @@ def gitea_parts(client: GiteaClient, administrator: str, plan: GiteaPlan, kept: 
         *(_Ownership(client, each, plan.account) for each in owned),
         _Token(client, plan.account, SERVICE_TOKEN, SCOPES, plan.prefix + TOKEN, kept),
         *(_reader_parts(client, plan, kept) if plan.reader else ()),
+        *(_builder_parts(client, plan, kept) if plan.builder else ()),
     ]
 
 
@@ -69,8 +73,17 @@ def _reader_parts(client: GiteaClient, plan: GiteaPlan, kept: Kept) -> list[Part
     setting = plan.prefix + READ_TOKEN
     return [
         _Account(client, plan.reader, "Argo CD"),
-        _Readers(client, plan.deployments, plan.reader),
+        _Membership(client, plan.deployments, _READERS, plan.reader, _READ_CODE),
         _Token(client, plan.reader, READER_TOKEN, READER_SCOPES, setting, kept),
+    ]
+
+
+def _builder_parts(client: GiteaClient, plan: GiteaPlan, kept: Kept) -> list[Part]:
+    setting = plan.prefix + BUILD_TOKEN
+    return [
+        _Account(client, plan.builder, "builds"),
+        _Membership(client, plan.deployments, _BUILDERS, plan.builder, _WRITE_IMAGES),
+        _Token(client, plan.builder, BUILDER_TOKEN, BUILD_SCOPES, setting, kept),
     ]
 
 
@@ -90,20 +103,37 @@ def by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[st
         ),
         _token_by_hand(url, plan.account, SERVICE_TOKEN, SCOPES, plan.prefix + TOKEN),
     ]
-    return [*steps, *_reader_by_hand(url, plan, password)] if plan.reader else steps
+    if plan.reader:
+        steps += _reader_by_hand(url, plan, password)
+    if plan.builder:
+        steps += _builder_by_hand(url, plan, password)
+    return steps
+
+
+def _builder_by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[str]]]:
+    builder = _account(plan.builder, "builds", password)
+    return [
+        ("The account of builds", [_curl(url, "admin/users", builder)]),
+        _team_by_hand(url, plan, _BUILDERS, plan.builder, _WRITE_IMAGES),
+        _token_by_hand(url, plan.builder, BUILDER_TOKEN, BUILD_SCOPES, plan.prefix + BUILD_TOKEN),
+    ]
 
 
 def _reader_by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[str]]]:
     reader = _account(plan.reader, "Argo CD", password)
-    added = _curl(url, f"teams/TEAM-ID/members/{plan.reader}", {}, method="PUT")
     return [
         ("The account of Argo CD", [_curl(url, "admin/users", reader)]),
-        (
-            "A team that reads all code, and Argo CD in it (`id` in the first answer is `TEAM-ID`)",
-            [_curl(url, f"orgs/{plan.deployments}/teams", _readers()), added],
-        ),
+        _team_by_hand(url, plan, _READERS, plan.reader, _READ_CODE),
         _token_by_hand(url, plan.reader, READER_TOKEN, READER_SCOPES, plan.prefix + READ_TOKEN),
     ]
+
+
+def _team_by_hand(
+    url: str, plan: GiteaPlan, team: str, account: str, units: Mapping[str, str]
+) -> tuple[str, list[str]]:
+    title = f"A team with {account} in it (`id` in the first answer is `TEAM-ID`)"
+    made = _curl(url, f"orgs/{plan.deployments}/teams", _team_body(team, units))
+    return title, [made, _curl(url, f"teams/TEAM-ID/members/{account}", {}, method="PUT")]
 
 
 def _token_by_hand(
@@ -135,14 +165,11 @@ class _Team(BaseModel):
     can_create_org_repo: bool = False
     units_map: dict[str, str] = {}
 
-    @property
-    def reads_all_code(self) -> bool:
-        wide = self.can_create_org_repo or self.permission in {"write", "admin", "owner"}
-        return self.includes_all_repositories and not wide and self._rights == _READ_CODE
-
-    @property
-    def _rights(self) -> Mapping[str, str]:
-        return {unit: right for unit, right in self.units_map.items() if right != "none"}
+    def has(self, units: Mapping[str, str]) -> bool:
+        """Say whether it has exactly these rights, in every repository."""
+        wide = self.can_create_org_repo or self.permission in {"admin", "owner"}
+        rights = {unit: right for unit, right in self.units_map.items() if right != "none"}
+        return self.includes_all_repositories and not wide and rights == units
 
 
 class _Listed(BaseModel):
@@ -284,35 +311,38 @@ class _Ownership(_InGitea):
 
 
 @dataclass(frozen=True)
-class _Readers(_InGitea):
-    """A team that reads the code of every repository of an organisation, and its one member."""
+class _Membership(_InGitea):
+    """A team with the same rights in every repository of an organisation, and its one member."""
 
     organisation: str
-    reader: str
+    team: str
+    account: str
+    units: Mapping[str, str]
 
     @property
     def name(self) -> str:
-        return f"team {_READERS} of {self.organisation}, which {self.reader} reads by"
+        return f"{self.account} in the team {self.team} of {self.organisation}"
 
     def look(self) -> Finding:
-        team = _team(self.client, self.organisation, _READERS)
+        team = _team(self.client, self.organisation, self.team)
         if team is None:
             return Finding(State.MISSING)
-        if not team.reads_all_code:
-            return Finding(State.DIFFERENT, "it may do other things than read all code")
-        if not _is_member(self.client, team, self.reader):
-            return Finding(State.DIFFERENT, f"{self.reader} is not in it")
+        if not team.has(self.units):
+            return Finding(State.DIFFERENT, "the team has other rights than it needs")
+        if not _is_member(self.client, team, self.account):
+            return Finding(State.DIFFERENT, f"{self.account} is not in it")
         return _PRESENT
 
     def make(self) -> None:
-        what = f"making the team {_READERS}"
-        team = _team(self.client, self.organisation, _READERS)
+        what = f"making the team {self.team}"
+        body = _team_body(self.team, self.units)
+        team = _team(self.client, self.organisation, self.team)
         if team is None:
-            made = self._ask("POST", f"orgs/{quote(self.organisation)}/teams", _readers(), what)
+            made = self._ask("POST", f"orgs/{quote(self.organisation)}/teams", body, what)
             team = made.read(_Team)
-        elif not team.reads_all_code:
-            self._ask("PATCH", f"teams/{team.id}", _readers(), what)
-        self._ask("PUT", f"teams/{team.id}/members/{quote(self.reader)}", {}, what)
+        elif not team.has(self.units):
+            self._ask("PATCH", f"teams/{team.id}", body, what)
+        self._ask("PUT", f"teams/{team.id}/members/{quote(self.account)}", {}, what)
 
 
 @dataclass(frozen=True)
@@ -385,14 +415,13 @@ def _organisation(name: str) -> Mapping[str, object]:
     return {"username": name, "visibility": "private"}
 
 
-def _readers() -> Mapping[str, object]:
+def _team_body(name: str, units: Mapping[str, str]) -> Mapping[str, object]:
     return {
-        "name": _READERS,
-        "description": "Reads every repository's code",
+        "name": name,
         "permission": "read",
         "includes_all_repositories": True,
         "can_create_org_repo": False,
-        "units_map": _READ_CODE,
+        "units_map": units,
     }
 
 
