@@ -11,8 +11,6 @@ import hashlib
 import hmac
 import json
 import re
-import socket
-import struct
 import subprocess
 import threading
 import time
@@ -20,8 +18,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -29,6 +25,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.faulty import Faulty, FaultyHandler, Reply, serving
 from tests.git_server import answer_with_git
 
 SCOPES = frozenset({"write:organization", "write:repository", "read:user"})
@@ -42,19 +39,6 @@ _KINDS = {
     "users": "user",
     "packages": "package",
 }
-
-
-@dataclass
-class Fault:
-    """What goes wrong, `times` times, at calls whose method and path match `at`.
-
-    Kinds: drop before, drop after, delay, 500, 500 after, 429, half a body, reset.
-    """
-
-    kind: str
-    at: str
-    times: int = 1
-    fired: int = 0
 
 
 @dataclass
@@ -77,12 +61,11 @@ class Stored:
     statuses: list[Any] = field(default_factory=list)  # oldest first
 
 
-@dataclass
-class GiteaStandIn:
+@dataclass(kw_only=True)
+class GiteaStandIn(Faulty):
     """Its content, for tests to look at and to change as somebody else would."""
 
     root: Path
-    port: int = 0
     version: str = "1.26.0"
     tokens: dict[str, frozenset[str]] = field(default_factory=lambda: {"the-token": SCOPES})
     owners: dict[str, int] = field(default_factory=lambda: {"catalog": 1, "person": 2})
@@ -90,8 +73,6 @@ class GiteaStandIn:
     repositories: list[Stored] = field(default_factory=list)
     redirects: dict[str, int] = field(default_factory=dict)
     renamed_owners: dict[str, str] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
     may_make_owners: bool = True
     is_owner: bool = True
     readers: set[str] = field(default_factory=set)  # tokens that may not write
@@ -100,11 +81,6 @@ class GiteaStandIn:
     delivered: list[tuple[str, int]] = field(default_factory=list)  # addresses and answers
     on_delete: Callable[[], object] = bool  # what happens right after a deletion
     ids: int = 10
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def find(self, owner: str, name: str) -> Stored | None:
         wanted = (owner.lower(), name.lower())
@@ -130,11 +106,6 @@ class GiteaStandIn:
         self.owners.setdefault(owner, self.ids + 1000)
         self.redirects[f"{stored.owner}/{stored.name}"] = stored.id
         stored.owner, stored.name = owner, name
-
-    def fault(self, kind: str, at: str, times: int = 1) -> Fault:
-        """Have something go wrong from now on."""
-        self.faults.append(Fault(kind, at, times))
-        return self.faults[-1]
 
     def deliver(self, stored: Stored, ref: str = "refs/heads/main", event: str = "push") -> None:
         """Tell the webhooks of a repository, once each, as a push does."""
@@ -175,28 +146,9 @@ class GiteaStandIn:
 def gitea_stand_in(root: Path) -> Generator[GiteaStandIn]:
     """Serve, on a free port."""
     root.mkdir(parents=True, exist_ok=True)
-    gitea = GiteaStandIn(root)
-    http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gitea": gitea}))
-    http.daemon_threads = False
-    gitea.port = http.server_address[1]
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    gitea = GiteaStandIn(root=root)
+    with serving(gitea, _Handler):
         yield gitea
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
-
-
-@dataclass
-class Reply:
-    """A status, a body to be sent as JSON, and a place to go to."""
-
-    status: int
-    body: Any = None
-    location: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Refusal(Exception):  # noqa: N818 (it is an answer, not a failure of ours)
@@ -207,110 +159,43 @@ class Refusal(Exception):  # noqa: N818 (it is an answer, not a failure of ours)
         self.reply = Reply(status, {"message": message, "url": "about:blank"})
 
 
-class _Handler(BaseHTTPRequestHandler):
-    gitea: GiteaStandIn
+class _Handler(FaultyHandler):
+    stand_in: GiteaStandIn
 
-    def do_GET(self) -> None:
-        self.gitea.requests.append(f"{self.command} {self.path}")
-        fault = _due(self.gitea, f"{self.command} {self.path}")
-        if fault in {"drop before", "reset"}:
-            _break(self.connection, reset=fault == "reset")
-            self.close_connection = True
-            return
-        if fault == "delay":
-            time.sleep(0.5)
-        if fault in {"500", "429"}:
-            self._send(Reply(int(fault), {"message": ""}, headers={"Retry-After": "1"}))
-            return
-        self._answer(fault)
-
-    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 (as above)
-
-    def _answer(self, fault: str) -> None:
-        sent, self.wfile = self.wfile, BytesIO()  # until it is whole
-        try:
-            self._route()
-            whole = self.wfile.getvalue()
-        finally:
-            self.wfile = sent
-        if fault == "drop after":
-            _break(self.connection, reset=False)
-            self.close_connection = True
-        elif fault == "500 after":
-            self._send(Reply(500, {"message": ""}))
-        elif fault == "half a body":
-            self.wfile.write(whole[: len(whole) - 5])
-            self.close_connection = True
-        else:
-            self.wfile.write(whole)
-
-    def _route(self) -> None:
+    def answer(self) -> None:
         parts = urlsplit(self.path)
         git = _GIT.fullmatch(parts.path)
         if git:
             self._serve_git(git, parts.query)
             return
-        length = int(self.headers.get("Content-Length", 0))
-        body = json.loads(self.rfile.read(length) or b"{}")
-        call = Call(self.gitea, self.command, parts.path, parse_qs(parts.query), body)
+        call = Call(self.stand_in, self.command, parts.path, parse_qs(parts.query), self.body())
         try:
             call.admit(self.headers.get("Authorization", ""))
-            with self.gitea.lock:
+            with self.stand_in.lock:
                 reply = call.answer()
         except Refusal as refusal:
             reply = refusal.reply
-        self._send(reply)
+        self.send(reply)
 
     def _serve_git(self, git: re.Match[str], query: str) -> None:
         owner, name, rest = git.groups()
         given = self.headers.get("Authorization", "").removeprefix("Basic ")
         token = base64.b64decode(given).decode().partition(":")[2]
-        moved = self.gitea.redirects.get(f"{owner}/{name}")
-        stored = self.gitea.find(owner, name)
-        if token not in self.gitea.tokens:
-            self._send(Reply(401, None, headers={"WWW-Authenticate": "Basic"}))
+        moved = self.stand_in.redirects.get(f"{owner}/{name}")
+        stored = self.stand_in.find(owner, name)
+        if token not in self.stand_in.tokens:
+            self.send(Reply(401, None, headers={"WWW-Authenticate": "Basic"}))
         elif stored is None and moved is not None:
-            self._send(Reply(301, None, "elsewhere"))
+            self.send(Reply(301, None, "elsewhere"))
         elif stored is None:
-            self._send(Reply(404))
+            self.send(Reply(404))
         elif stored.archived and "receive-pack" in rest + query:
-            self._send(Reply(403))
+            self.send(Reply(403))
         else:
-            answer_with_git(self, self.gitea.root, f"/{stored.id}.git{rest}", query, "catalog")
+            answer_with_git(self, self.stand_in.root, f"/{stored.id}.git{rest}", query, "catalog")
             if rest == "/git-receive-pack":
                 stored.updated_at = int(time.time())
-                threading.Thread(target=self.gitea.deliver, args=(stored,)).start()
-
-    def _send(self, reply: Reply) -> None:
-        content = b"" if reply.body is None else json.dumps(reply.body).encode()
-        self.send_response(reply.status)
-        for header, value in reply.headers.items():
-            self.send_header(header, value)
-        if reply.location:
-            self.send_header("Location", reply.location)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Say nothing on the terminal."""
-
-
-def _due(gitea: GiteaStandIn, call: str) -> str:
-    with gitea.lock:
-        for fault in gitea.faults:
-            if fault.fired < fault.times and re.search(fault.at, call):
-                fault.fired += 1
-                return fault.kind
-    return ""
-
-
-def _break(connection: socket.socket, *, reset: bool) -> None:
-    if reset:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-    else:
-        connection.shutdown(socket.SHUT_RDWR)
+                threading.Thread(target=self.stand_in.deliver, args=(stored,)).start()
 
 
 @dataclass

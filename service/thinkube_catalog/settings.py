@@ -6,7 +6,7 @@ Built once in `main`, used in `wiring`, imported by nobody else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Callers send it as a bearer token. Required on any address but loopback.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics` and nothing else, for the monitoring, beside the token "
+        "above.",
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further host names by which browsers may call the service, by commas.",
@@ -102,7 +107,9 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Encrypts stored secrets; empty means a key file in the data folder.",
+        validate_default=True,
+        description="Encrypts stored secrets; empty means a key file in the data folder. Needed "
+        "with PostgreSQL, and the same for all replicas.",
     )
 
     # The forge
@@ -224,6 +231,11 @@ class Settings(BaseSettings):
         default="",
         description="ClusterSecretStore that External Secrets fetch from.",
     )
+    secret_property: str = Field(
+        default="",
+        description="Field of the store's entries that holds the value, where entries have fields "
+        "(as in Vault); empty means the whole entry.",
+    )
 
     # The catalog
     catalog: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -290,6 +302,22 @@ class Settings(BaseSettings):
             message = "is no plain web address, as in https://git.example.org"
             raise ValueError(message)
         return url.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _require_for_replicas(cls, value: SecretStr, validated: ValidationInfo) -> SecretStr:
+        database = validated.data.get("database_url")
+        if (
+            database
+            and "postgresql" in database.get_secret_value()
+            and not value.get_secret_value()
+        ):
+            message = (
+                "is needed with PostgreSQL, so that every replica can open what another has "
+                "sealed; a service that ran without has its key in secret.key of its data folder"
+            )
+            raise ValueError(message)
+        return value
 
     @field_validator("gitea_url", "gitea_token")
     @classmethod
@@ -365,9 +393,13 @@ class SettingsInvalidError(InvalidError):
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings. Raises SettingsInvalidError with every problem at once."""
-    problems = _unknown_names({*os.environ, *dotenv_values(".env")})
+    return _load(Path(".env"), overrides)
+
+
+def _load(file: Path, overrides: Mapping[str, object]) -> Settings:
+    problems = _unknown_names({*os.environ, *dotenv_values(file)})
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type] # checked by pydantic
+        settings = Settings(_env_file=file, **overrides)  # type: ignore[arg-type] # checked by pydantic
     except ValidationError as error:
         problems += [_problem(each) for each in error.errors(include_url=False)]
     except SettingsError as error:
@@ -375,6 +407,24 @@ def load_settings(**overrides: object) -> Settings:
     if problems:
         raise SettingsInvalidError(problems)
     return settings
+
+
+def load_settings_for_bootstrap(file: Path) -> Settings:
+    """Read settings of which some are still to be made: the tokens, and what an address implies.
+
+    Raises SettingsInvalidError.
+    """
+    set_ = {name for name, value in {**dotenv_values(file), **os.environ}.items() if value}
+    implied = {"gitea_url": {"forge": "gitea"}, "argocd_url": {"engine": "argocd"}}
+    overrides: dict[str, object] = {
+        name: value
+        for address, told in implied.items()
+        for name, value in told.items()
+        if PREFIX + address.upper() in set_ and PREFIX + name.upper() not in set_
+    }
+    made = [name for name in ("gitea_token", "argocd_token") if PREFIX + name.upper() not in set_]
+    settings = _load(file, {**overrides, **dict.fromkeys(made, "to be made")})
+    return settings.model_copy(update=dict.fromkeys(made, SecretStr("")))
 
 
 def _unknown_names(names: Iterable[str]) -> list[Problem]:

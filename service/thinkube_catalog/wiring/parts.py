@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 
 from thinkube_catalog.adapters.catalogs import FileCatalogs
 from thinkube_catalog.adapters.published import FRESH_SECONDS, PublishedCatalogs
+from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, keys_in
 from thinkube_catalog.domain.bindings import Provider
 from thinkube_catalog.domain.catalog import Catalogs, Source, TemplateSources
 from thinkube_catalog.domain.environment import Conventions
@@ -27,6 +30,11 @@ REMOTE_FRESH_SECONDS = 30.0
 def program_version() -> str:
     """Return the version of this program."""
     return version("thinkube-catalog")
+
+
+def replica_name() -> str:
+    """Return a name for this process among the replicas: its host's, and something random."""
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 def conventions(settings: Settings) -> Conventions:
@@ -68,6 +76,12 @@ def providers(settings: Settings) -> tuple[Provider, ...]:
         )
         for each in settings.providers
     )
+
+
+def sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
+    """Return the keys that secrets are sealed with, the one for new ones first."""
+    configured = settings.secret_key.get_secret_value()
+    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")
 
 
 def provider_key(provider: ProviderSetting) -> str:
