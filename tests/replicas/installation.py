@@ -17,13 +17,13 @@ from typing import Any
 
 import httpx
 
+from tests.replicas.replica import OWNER
 from tests.stand_ins import Shelf
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.domain.forge import Repository
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "tests" / "journeys" / "hello"
-OWNER = "thinkube-deployments"
 Json = dict[str, Any]
 
 
