@@ -6,7 +6,7 @@ Built once in `main`, used in `wiring`, imported by nobody else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Callers send it as a bearer token. Required on any address but loopback.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics` and nothing else, for the monitoring, beside the token "
+        "above.",
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further host names by which browsers may call the service, by commas.",
@@ -142,6 +147,30 @@ class Settings(BaseSettings):
         "there. Empty means that pushes are looked for.",
     )
 
+    # Building images
+    build_user: str = Field(
+        default="",
+        description="Account in Gitea by which workflows push images and commit their tags.",
+    )
+    build_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its token, with write:package and write:repository; workflows can read it. "
+        "Empty means that no images are built.",
+    )
+    build_runner: str = Field(
+        default="buildah",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Label of the runners that build images; they have bash, git and buildah.",
+    )
+    registry_user: str = Field(
+        default="",
+        description="Account at the registry, where that is another than Gitea's own.",
+    )
+    registry_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its password or token there; workflows can read it.",
+    )
+
     # The GitOps engine
     engine: Literal["local", "argocd"] = Field(
         default="local",
@@ -202,6 +231,11 @@ class Settings(BaseSettings):
         default="",
         description="ClusterSecretStore that External Secrets fetch from.",
     )
+    secret_property: str = Field(
+        default="",
+        description="Field of the store's entries that holds the value, where entries have fields "
+        "(as in Vault); empty means the whole entry.",
+    )
 
     # The catalog
     catalog: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -227,8 +261,9 @@ class Settings(BaseSettings):
         description="Base domain of deployed applications.",
     )
     container_registry: str = Field(
-        default="registry.localhost",
-        description="Where images are pushed to and pulled from, without a scheme.",
+        default="",
+        description="Where images are pushed to and pulled from, without a scheme; empty means "
+        "Gitea's own registry, or registry.localhost without a Gitea.",
     )
     routing: Literal["gateway", "ingress"] = Field(
         default="gateway",
@@ -323,6 +358,24 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _require_what_builds_need(self) -> Self:
+        if not self.build_token.get_secret_value():
+            return self
+        if self.forge != "gitea" or not self.build_user:
+            message = (
+                f"{PREFIX}BUILD_TOKEN needs {PREFIX}BUILD_USER beside it, the name of its account, "
+                f"and {PREFIX}FORGE=gitea, where it builds"
+            )
+            raise ValueError(message)
+        if self.container_registry and not self.registry_token.get_secret_value():
+            message = (
+                f"images would be pushed to {self.container_registry} without an account; set "
+                f"{PREFIX}REGISTRY_USER and {PREFIX}REGISTRY_TOKEN"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _refuse_unsafe(self) -> Self:
         if self.host not in LOOPBACK and not self.api_token.get_secret_value():
             message = (
@@ -340,9 +393,13 @@ class SettingsInvalidError(InvalidError):
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings. Raises SettingsInvalidError with every problem at once."""
-    problems = _unknown_names({*os.environ, *dotenv_values(".env")})
+    return _load(Path(".env"), overrides)
+
+
+def _load(file: Path, overrides: Mapping[str, object]) -> Settings:
+    problems = _unknown_names({*os.environ, *dotenv_values(file)})
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type] # checked by pydantic
+        settings = Settings(_env_file=file, **overrides)  # type: ignore[arg-type] # checked by pydantic
     except ValidationError as error:
         problems += [_problem(each) for each in error.errors(include_url=False)]
     except SettingsError as error:
@@ -350,6 +407,24 @@ def load_settings(**overrides: object) -> Settings:
     if problems:
         raise SettingsInvalidError(problems)
     return settings
+
+
+def load_settings_for_bootstrap(file: Path) -> Settings:
+    """Read settings of which some are still to be made: the tokens, and what an address implies.
+
+    Raises SettingsInvalidError.
+    """
+    set_ = {name for name, value in {**dotenv_values(file), **os.environ}.items() if value}
+    implied = {"gitea_url": {"forge": "gitea"}, "argocd_url": {"engine": "argocd"}}
+    overrides: dict[str, object] = {
+        name: value
+        for address, told in implied.items()
+        for name, value in told.items()
+        if PREFIX + address.upper() in set_ and PREFIX + name.upper() not in set_
+    }
+    made = [name for name in ("gitea_token", "argocd_token") if PREFIX + name.upper() not in set_]
+    settings = _load(file, {**overrides, **dict.fromkeys(made, "to be made")})
+    return settings.model_copy(update=dict.fromkeys(made, SecretStr("")))
 
 
 def _unknown_names(names: Iterable[str]) -> list[Problem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -64,6 +65,10 @@ class SealingKey:
             )
         key = hashlib.sha256(b"thinkube-catalog seal " + text.encode()).digest()
         return cls(hashlib.sha256(b"id " + key).hexdigest()[:12], key)
+
+    def derive(self, purpose: str) -> str:
+        """Return a secret of its own for a purpose: nobody finds another, or the key, by it."""
+        return hmac.new(self._key, b"for " + purpose.encode(), hashlib.sha256).hexdigest()
 
     def seal(self, name: str, value: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)

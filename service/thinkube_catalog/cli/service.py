@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from rich.markup import escape
 
 from thinkube_catalog.cli.options import AsJson, backend
 from thinkube_catalog.cli.output import out, print_json, reported
+from thinkube_catalog.domain.checks import Check
 
 
 def serve(
@@ -37,10 +39,20 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
         checks = backend(context).doctor()
         if as_json:
             print_json({"items": checks})
-        for check in [] if as_json else checks:
-            mark = "[green]✓[/green]" if check.good else "[red]✗[/red]"
-            out.print(f"{mark} [bold]{escape(check.name)}[/bold] {escape(check.message)}")
-            if not check.good and check.mend:
-                out.print(f"  → {escape(check.mend)}")
+        else:
+            _show(checks)
         if not all(check.good for check in checks):
             raise typer.Exit(1)
+
+
+def _show(checks: Sequence[Check]) -> None:
+    for check in checks:
+        out.print(f"{_mark(check)} [bold]{escape(check.name)}[/bold] {escape(check.message)}")
+        if check.mend and (check.warning or not check.good):
+            out.print(f"  → {escape(check.mend)}")
+
+
+def _mark(check: Check) -> str:
+    if not check.good:
+        return "[red]✗[/red]"
+    return "[yellow]![/yellow]" if check.warning else "[green]✓[/green]"

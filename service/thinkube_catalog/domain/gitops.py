@@ -52,6 +52,12 @@ class CauseKind(StrEnum):
     MISSING_SECRET = "missing secret"  # noqa: S105 (the name of a cause)
     JOB_FAILED = "job failed"
     SYNC_ERROR = "sync error"
+    INVALID_OBJECT = "invalid object"
+    ADMISSION_DENIED = "admission denied"
+    VOLUME_PENDING = "volume pending"
+    BUILDING = "building"
+    BUILD_FAILED = "build failed"
+    REPOSITORY_UNREACHABLE = "repository unreachable"
     REMOVED = "removed"
     UNKNOWN = "unknown"
 
@@ -123,7 +129,9 @@ class GitOpsEngine(Protocol):
     def ensure_application(self, application: Application) -> None:
         """Make the application known, with these secrets; do nothing if it is, unchanged.
 
-        Raises ApplicationTakenError if one of that name has another marker.
+        Raises ApplicationTakenError if one of that name has another marker, another ConflictError
+        if something that it needs is somebody else's; EngineBusyError while an earlier one of
+        that name is still being removed.
         """
         ...
 
@@ -131,7 +139,8 @@ class GitOpsEngine(Protocol):
         """Bring up that commit now, trying again even if it failed before; returns at once.
 
         The commit is the head of the default branch. Repeating it while the commit is coming
-        up or healthy changes nothing. Raises ApplicationNotFoundError.
+        up or healthy changes nothing. Raises ApplicationNotFoundError, or EngineBusyError while
+        somebody else has it do something.
         """
         ...
 
@@ -152,7 +161,8 @@ class GitOpsEngine(Protocol):
         """Stop it and forget it; with `volumes`, delete what it stored as well.
 
         Returns what is left behind, in words. Does nothing when there is no such application.
-        Raises ApplicationTakenError if its marker is another.
+        Raises ApplicationTakenError if its marker is another, EngineBusyError where it takes long:
+        it says what holds it up, and asking again goes on.
         """
         ...
 
@@ -179,3 +189,18 @@ class ApplicationTakenError(ConflictError):
 class EngineUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the GitOps engine did not answer: {reason}")
+        self.reason = reason
+
+
+class EngineRefusedError(EngineUnavailableError):
+    """The engine answers, but not to us: somebody has to give a right, or a better token."""
+
+    def __str__(self) -> str:
+        return f"the GitOps engine refuses this: {self.reason}"
+
+
+class EngineBusyError(EngineUnavailableError):
+    """What was asked for has to wait for what the engine is doing; asking again may help."""
+
+    def __str__(self) -> str:
+        return f"the GitOps engine is still busy: {self.reason}"

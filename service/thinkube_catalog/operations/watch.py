@@ -16,6 +16,7 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.errors import Problem, UnavailableError
+from thinkube_catalog.domain.forge import RolloutState
 from thinkube_catalog.domain.gitops import (
     ApplicationNotFoundError,
     ApplicationStatus,
@@ -26,9 +27,16 @@ from thinkube_catalog.operations import secret_delivery
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
+from thinkube_catalog.operations.showing import show
 
 POLL_SECONDS = 0.1
 _TICK = timedelta(microseconds=1)
+
+_SHOWN = {
+    EventKind.ROLLOUT_STARTED: RolloutState.PENDING,
+    EventKind.ROLLOUT_SUCCEEDED: RolloutState.SUCCEEDED,
+    EventKind.ROLLOUT_FAILED: RolloutState.FAILED,
+}
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,8 @@ def _observe(platform: Platform, before: Deployment) -> bool:
     stamped = replace(_stamped(platform, after, before), problems=problems)
     event = _event(stamped, before, kind, status, problems)
     saved = platform.deployments.save(stamped, event, seen=before.changed_at)
+    if saved == stamped and kind in _SHOWN:
+        show(platform, stamped, _SHOWN[kind], event.message)
     return saved == stamped
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from threading import Event, Thread
+from time import sleep
 
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import (
@@ -16,19 +17,25 @@ from thinkube_catalog.adapters.durable import (
 )
 from thinkube_catalog.adapters.fenced import fenced
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
-from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
+from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import StoreUnavailableError
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
-from thinkube_catalog.operations import runs, watch
+from thinkube_catalog.operations import connecting, runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.engines import open_engine
-from thinkube_catalog.wiring.forges import close_forge, open_forge, template_sources
+from thinkube_catalog.wiring.forges import (
+    close_forge,
+    deliveries_of,
+    open_forge,
+    template_sources,
+)
 from thinkube_catalog.wiring.parts import (
     conventions,
     file_catalogs,
@@ -36,10 +43,14 @@ from thinkube_catalog.wiring.parts import (
     provider_key,
     providers,
     replica_name,
+    sealing_keys,
     with_publishing,
 )
 
 OBSERVE_SECONDS = 1.0
+SEEN_SECONDS = 0.25
+"""How soon the embedded engine has seen a new head that the forge tells."""
+
 DRAIN_SECONDS = 5
 
 _log = logging.getLogger(__name__)
@@ -55,7 +66,8 @@ class CatalogService:
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
         self._database = Database(_database_url(settings))
-        self._secrets = SqlSecrets(self._database, _sealing_keys(settings))
+        keys = sealing_keys(settings)
+        self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
         alone = not settings.database_url.get_secret_value()  # the lock of the folder is the lease
@@ -67,11 +79,14 @@ class CatalogService:
             self.replicas,
             BEAT_SECONDS_ALONE if alone else BEAT_SECONDS,
         )
-        self._forge = forge = open_forge(settings)
+        self._forge = forge = open_forge(settings, keys)
         self._engine = open_engine(settings, forge, self._secrets)
-        self._stopping = Event()
+        self.deliveries = deliveries_of(forge)
+        self._stopping = False
+        self._look_now = Event()
         self._draining = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
+        self._connector = Thread(target=self._connect, name="connector", daemon=True)
         self.platform = with_publishing(
             Platform(
                 catalogs=file_catalogs(settings, self._sources),
@@ -104,6 +119,7 @@ class CatalogService:
             )
         )
         self._watcher.start()
+        self._connector.start()
         self._renderer.start()  # last: it warms up beside the rest, which must not wait for cores
 
     def drain(self) -> None:
@@ -114,9 +130,11 @@ class CatalogService:
     def stop(self) -> None:
         """Stop in the order in which nobody misses what is gone."""
         self.drain()
-        self._stopping.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        self._stopping = True
+        self._look_now.set()
+        for thread in (self._watcher, self._connector):
+            if thread.is_alive():
+                thread.join()
         self._runs.close()
         self._engine.stop()
         self._renderer.close()
@@ -151,8 +169,24 @@ class CatalogService:
         except SecretNotFoundError:
             return ""
 
+    def pushed(self, repository: Repository) -> None:
+        """Look as soon as the engine has seen what somebody has pushed to a repository."""
+        if repository.owner == self.settings.gitea_org:
+            self._look_now.set()
+
+    def _connect(self) -> None:
+        try:
+            connecting.connect_all(self.platform, lambda: self._stopping)
+        except Exception:  # noqa: BLE001 (the service works without)
+            _log.exception("connecting the repositories failed")
+
     def _watch(self) -> None:
-        while not self._stopping.wait(OBSERVE_SECONDS):
+        while True:
+            if self._look_now.wait(OBSERVE_SECONDS) and not self._stopping:
+                self._look_now.clear()
+                sleep(SEEN_SECONDS)
+            if self._stopping:
+                return
             if not self._runs.leads:
                 continue  # another replica does
             try:
@@ -174,8 +208,3 @@ def _checked(look: Callable[[], object]) -> str:
 def _database_url(settings: Settings) -> str:
     configured = settings.database_url.get_secret_value()
     return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"
-
-
-def _sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
-    configured = settings.secret_key.get_secret_value()
-    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")

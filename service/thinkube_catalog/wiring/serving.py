@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi.concurrency import run_in_threadpool
@@ -52,8 +53,9 @@ def serve(settings: Settings) -> None:
         app = create_app(
             service.platform,
             Access(
-                hosts=(*LOOPBACK, settings.host, *settings.allowed_hosts),
+                hosts=(*LOOPBACK, settings.host, *_public_host(settings), *settings.allowed_hosts),
                 token=settings.api_token.get_secret_value(),
+                metrics_token=settings.metrics_token.get_secret_value(),
             ),
             version=program_version(),
             checks={
@@ -62,6 +64,8 @@ def serve(settings: Settings) -> None:
                 "watcher": service.check_watcher,
                 "draining": service.check_draining,
             },
+            deliveries=service.deliveries,
+            pushed=service.pushed,
             metrics=metrics,
             lifespan=lambda _app: _running(service, claim, address),
         )
@@ -133,6 +137,12 @@ def _listen(settings: Settings) -> socket.socket:
         raise PortTakenError(settings.host, settings.port, error) from error
     listener.listen(1024)
     return listener
+
+
+def _public_host(settings: Settings) -> tuple[str, ...]:
+    """Return the name by which others call the service, the forge among them."""
+    host = urlsplit(settings.public_url).hostname
+    return (host,) if host else ()
 
 
 def _address(settings: Settings, listener: socket.socket) -> str:
