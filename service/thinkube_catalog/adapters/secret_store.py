@@ -19,6 +19,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from thinkube_catalog.adapters.sql.database import Database
@@ -119,6 +121,10 @@ class SqlSecrets:
             sealed=self._sealing.seal(key, value.reveal()),
             changed_at=datetime.now(UTC),
         )
+        # Two replicas may store a new one at once.
+        with suppress(IntegrityError), self._database.writing() as session:
+            session.merge(row)
+            return
         with self._database.writing() as session:
             session.merge(row)
 
@@ -138,9 +144,7 @@ class SqlSecrets:
 
     def remove(self, key: str) -> None:
         with self._database.writing() as session:
-            row = session.get(SecretRow, key)
-            if row is not None:
-                session.delete(row)
+            session.execute(delete(SecretRow).where(col(SecretRow.key) == key))
 
     def reseal(self) -> int:
         """Seal everything with the first key; return how many were sealed by another.

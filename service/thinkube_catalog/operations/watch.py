@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from thinkube_catalog.domain.deployments import (
     Deployment,
@@ -29,6 +30,7 @@ from thinkube_catalog.operations.rollout import describe, problem_of
 from thinkube_catalog.operations.showing import show
 
 POLL_SECONDS = 0.1
+_TICK = timedelta(microseconds=1)
 
 _SHOWN = {
     EventKind.ROLLOUT_STARTED: RolloutState.PENDING,
@@ -92,7 +94,8 @@ def observe(platform: Platform) -> int:
     """Look once at every deployment that no run owns; record what changed, return how many did.
 
     What was seen last stands in the deployment's record and changes together with its event, so
-    nothing is told twice or missed, however often the service is restarted.
+    nothing is told twice or missed, however often the service is restarted, and by however many
+    replicas at once this is done.
     """
     owned = {run.deployment_id for run in platform.deployments.unfinished()}
     changed = 0
@@ -185,7 +188,9 @@ def _problems(
 
 
 def _stamped(platform: Platform, after: Deployment, before: Deployment) -> Deployment:
-    return after.changed(max(platform.now(), before.changed_at))
+    # Later than before even where this machine's clock is behind, so that of several replicas
+    # that saw the same record only the first one changes it.
+    return after.changed(max(platform.now(), before.changed_at + _TICK))
 
 
 def _event(
