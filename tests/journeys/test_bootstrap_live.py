@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -159,7 +160,6 @@ def whole(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     settings = {
         "ARGOCD_URL": given("ARGOCD_URL"),
         "ARGOCD_PROJECT": live.name,
-        "NAMESPACE_PREFIX": f"{live.name[:16]}-",
         "KUBERNETES_URL": given("KUBERNETES_URL"),
         "KUBERNETES_CA": given("KUBERNETES_CA"),
         "ROUTING": "ingress",
@@ -199,7 +199,7 @@ def test_argo_cd_holds_the_role_to_its_project(whole: Live) -> None:
     """Deploy with the token, where it may, and where it may not."""
     whole.bootstrap()
     kept = whole.kept()
-    prefix = kept["NAMESPACE_PREFIX"]
+    prefix = "tkt-"
     headers = {
         "Authorization": f"Bearer {kept['ARGOCD_TOKEN']}",
         "Content-Type": "application/json",
@@ -235,7 +235,7 @@ def test_argo_cd_holds_the_role_to_its_project(whole: Live) -> None:
 def test_a_token_of_the_service_account_has_its_rights_and_no_others(whole: Live) -> None:
     whole.bootstrap()
     kept = whole.kept()
-    verify = str(kept["KUBERNETES_CA"])
+    verify = ssl.create_default_context(cafile=kept["KUBERNETES_CA"])
     headers = {"Authorization": f"Bearer {kept['KUBERNETES_TOKEN']}"}
     with httpx.Client(base_url=kept["KUBERNETES_URL"], headers=headers, verify=verify) as cluster:
         secrets = cluster.get("/api/v1/namespaces/argocd/secrets")
