@@ -154,7 +154,8 @@ class _WebhookSecret(_InCluster):
         if not there:
             return Finding(State.MISSING)
         if kept is None or kept.reveal() != there:
-            told = f"{self.setting} holds another; the one that is there is taken over"
+            other = "is not set" if kept is None else "holds another"
+            told = f"{self.setting} {other}; the one that is there is taken over"
             return Finding(State.DIFFERENT, told)
         return _PRESENT
 
