@@ -107,7 +107,9 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Encrypts stored secrets; empty means a key file in the data folder.",
+        validate_default=True,
+        description="Encrypts stored secrets; empty means a key file in the data folder. Needed "
+        "with PostgreSQL, and the same for all replicas.",
     )
 
     # The forge
@@ -300,6 +302,22 @@ class Settings(BaseSettings):
             message = "is no plain web address, as in https://git.example.org"
             raise ValueError(message)
         return url.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _require_for_replicas(cls, value: SecretStr, validated: ValidationInfo) -> SecretStr:
+        database = validated.data.get("database_url")
+        if (
+            database
+            and "postgresql" in database.get_secret_value()
+            and not value.get_secret_value()
+        ):
+            message = (
+                "is needed with PostgreSQL, so that every replica can open what another has "
+                "sealed; a service that ran without has its key in secret.key of its data folder"
+            )
+            raise ValueError(message)
+        return value
 
     @field_validator("gitea_url", "gitea_token")
     @classmethod

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from thinkube_catalog.domain.builds import WORKFLOW_PATH
 from thinkube_catalog.domain.deployments import Deployment, Event, Run
-from thinkube_catalog.domain.errors import Problem
+from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.forge import SKIP_BUILD, Build, BuildState, Commit, Repository
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.steps import Again, Failed, seconds_between
@@ -44,7 +45,7 @@ def building(
     build = platform.forge.build(repository, head.id)
     waited = seconds_building(past, platform.now(), head.id)
     if build is None:
-        expected = SKIP_BUILD not in head.message and waited <= NOTICED_WITHIN
+        expected = waited <= NOTICED_WITHIN and _builds(platform, repository, head)
         return _again(head, f"waiting for the build of {head.id[:12]}") if expected else None
     if build.state is BuildState.FAILED:
         return Failed((_failed(run, build),))
@@ -56,6 +57,16 @@ def building(
 def seconds_building(events: Sequence[Event], now: datetime, commit: str = "") -> float:
     """Return how long a step has waited for builds, or for that of one commit."""
     return seconds_between(events, now, lambda event: _waits(event, commit))
+
+
+def _builds(platform: Platform, repository: Repository, head: Commit) -> bool:
+    """Say whether the forge begins to build a commit by itself."""
+    if SKIP_BUILD in head.message:
+        return False
+    try:
+        return WORKFLOW_PATH in platform.forge.files(repository, head.id)
+    except InvalidError:  # somebody has pushed what no tree of ours can hold
+        return True
 
 
 def _waits(event: Event, commit: str) -> bool:

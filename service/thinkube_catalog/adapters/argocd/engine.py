@@ -150,7 +150,9 @@ class ArgoCdEngine:
         if there is None or not self._is_ours(there):
             raise ApplicationNotFoundError(name)
         self._minder.note_serving(there)
-        return status_of(there, self._closer.look(there), self._options.address(name))
+        return status_of(
+            there, self._closer.look(there), self._options.address(name), self._unread(there)
+        )
 
     def logs(
         self, name: str, container: str = "", after: str = "", limit: int = 200
@@ -182,6 +184,13 @@ class ArgoCdEngine:
         if there is None or not self._is_ours(there):
             raise ApplicationNotFoundError(name)
         return there
+
+    def _unread(self, there: ArgoApplication) -> str:
+        """Return the commit that Argo CD cannot read; empty where it names one itself."""
+        now = progress(there)
+        if now.wanted or now.stage not in {Stage.UNREADABLE, Stage.REFUSED, Stage.SYNCING}:
+            return ""
+        return self._minder.head_of(there)
 
     @staticmethod
     def _is_ours(there: ArgoApplication) -> bool:
