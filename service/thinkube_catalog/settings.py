@@ -30,6 +30,7 @@ from pydantic_settings.exceptions import SettingsError
 from thinkube_catalog.domain.errors import InvalidError, Problem
 
 PREFIX = "THINKUBE_"
+MADE_BY_BOOTSTRAP = ("gitea_token", "argocd_token", "secret_key")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -422,7 +423,7 @@ def load_settings_for_bootstrap(file: Path) -> Settings:
         for name, value in told.items()
         if PREFIX + address.upper() in set_ and PREFIX + name.upper() not in set_
     }
-    made = [name for name in ("gitea_token", "argocd_token") if PREFIX + name.upper() not in set_]
+    made = [name for name in MADE_BY_BOOTSTRAP if PREFIX + name.upper() not in set_]
     settings = _load(file, {**overrides, **dict.fromkeys(made, "to be made")})
     return settings.model_copy(update=dict.fromkeys(made, SecretStr("")))
 

@@ -64,6 +64,7 @@ class AdministeredGitea(Faulty):
     )
     organisations: dict[str, list[Team]] = field(default_factory=dict)
     repositories: dict[str, set[str]] = field(default_factory=dict)
+    hooks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ids: int = 0
 
     def next_id(self) -> int:
@@ -147,7 +148,7 @@ class _Handler(FaultyHandler):
                     return name, frozenset(token.scopes), False
         return None, frozenset(), False
 
-    def _about(self, caller: str, parts: list[str]) -> Reply:
+    def _about(self, caller: str, parts: list[str]) -> Reply:  # noqa: PLR0911 (a line for each call)
         accounts = self.stand_in.accounts
         match parts:
             case ["settings", "repository"]:
@@ -159,6 +160,8 @@ class _Handler(FaultyHandler):
             case ["users", name, "orgs", organisation, "permissions"]:
                 owner = name in self.stand_in.team(organisation, "Owners").members
                 return Reply(200, {"can_create_repository": owner, "is_owner": owner})
+            case ["repos", owner, name, "hooks"] if self._reads(caller, owner, name):
+                return Reply(200, self.stand_in.hooks.get(name, []))
             case ["repos", owner, name] if self._reads(caller, owner, name):
                 return Reply(200, {"name": name})
         return _refused(404, "not found")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.administered.installation import SECRETS, Outside, effects, faults, outside
+from thinkube_catalog.adapters.secret_store import keys_from
 from thinkube_catalog.domain.bootstrap import Effect
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.secrets import SecretValue
@@ -325,6 +326,25 @@ def test_an_account_that_builds_is_made_where_one_is_named(
     assert team.rights["units_map"] == {"repo.code": "write", "repo.packages": "write"}
     assert [it for it in there.doctor() if it.warning or not it.good] == []
     assert set(effects(there.bootstrap()).values()) == {Effect.LEFT}
+
+
+def test_with_a_database_a_key_is_made_once(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_DATABASE_URL", "postgresql+psycopg://catalog@127.0.0.1/catalog")
+    there.bootstrap()
+    key = there.kept()["SECRET_KEY"]
+    assert keys_from(key)
+    there.bootstrap()
+    assert there.kept()["SECRET_KEY"] == key
+
+
+def test_what_was_made_and_is_hidden_by_the_environment_is_told(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_GITEA_TOKEN", "an-old-one")
+    told = next(it for it in there.bootstrap() if it.effect is Effect.BY_HAND)
+    assert told.mend == "unset THINKUBE_GITEA_TOKEN"
 
 
 def test_with_nothing_named_there_is_nothing_to_do(

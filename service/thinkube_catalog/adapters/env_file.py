@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -111,6 +111,27 @@ class Lines:
     def make(self) -> None:
         for name, value in self.wanted.items():
             self.file.keep(name, SecretValue(value))
+
+
+@dataclass(frozen=True)
+class Word:
+    """A secret that only this installation knows: made once, and never replaced."""
+
+    file: EnvFile
+    setting: str
+    new: Callable[[], str]
+    system: ClassVar[str] = SYSTEM
+
+    @property
+    def name(self) -> str:
+        return self.setting
+
+    def look(self) -> Finding:
+        there = self.file.value(self.setting) is not None
+        return Finding(State.PRESENT if there else State.MISSING)
+
+    def make(self) -> None:
+        self.file.keep(self.setting, SecretValue(self.new()))
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,18 @@ from thinkube_catalog.domain.checks import Check, failed, passed, warned
 _SECONDS = 5.0
 
 
-def check_public(public_url: str, gitea_url: str) -> Check:
-    """Look whether this service answers under the address that Gitea is told."""
+def check_public(public_url: str, gitea_url: str, hook: str) -> Check:
+    """Look whether this service answers under the address that Gitea is told.
+
+    `hook` is the path that webhooks are sent to: what is not signed has to be refused there.
+    """
     name = "public address"
     if is_loopback(public_url) and not is_loopback(gitea_url):
         message = f"{public_url} means the machine of whoever calls it, and Gitea is another"
         return failed(name, message, "set THINKUBE_PUBLIC_URL to what Gitea reaches this by")
     try:
         answer = httpx.get(f"{public_url}/health", timeout=_SECONDS)
+        unsigned = httpx.post(f"{public_url}{hook}", json={}, timeout=_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         message = f"{public_url} does not answer: {str(error) or type(error).__name__}"
         return warned(name, message, "start the service, or correct THINKUBE_PUBLIC_URL")
@@ -29,7 +33,11 @@ def check_public(public_url: str, gitea_url: str) -> Check:
         message = f"{public_url}/health answers {answer.status_code}"
         mend = "have the proxy in front of it pass requests on; see THINKUBE_ALLOWED_HOSTS"
         return failed(name, message, mend)
-    return passed(name, f"{public_url} answers")
+    if unsigned.status_code != httpx.codes.FORBIDDEN:
+        message = f"{public_url}{hook} answers {unsigned.status_code} where 403 is due"
+        mend = "set THINKUBE_PUBLIC_URL to this service's address, without a path of another"
+        return failed(name, message, mend)
+    return passed(name, f"{public_url} answers, and believes nobody who does not sign")
 
 
 def check_allowed(targets: Sequence[str]) -> list[Check]:

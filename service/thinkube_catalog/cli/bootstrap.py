@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from rich.prompt import Prompt
 
 from thinkube_catalog.cli.answers import ArgumentsInvalidError
 from thinkube_catalog.cli.options import AsJson, backend
-from thinkube_catalog.cli.output import err, out, print_json, readable_path, reported
+from thinkube_catalog.cli.output import err, out, print_finding, print_json, readable_path, reported
 from thinkube_catalog.domain.bootstrap import Effect, Outcome, Part, State, Wishes
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.secrets import SecretValue
@@ -159,25 +159,19 @@ def _ask(title: str, file: Path | None) -> SecretValue:
 
 def _shown(outcomes: Iterable[Outcome], parts: Sequence[Part]) -> list[Outcome]:
     """Print each outcome when it is known, under the name of its system."""
-    width = max(len(part.name) for part in parts)
+    width = max(len(part.name) for part in parts) + 1
     found: list[Outcome] = []
     with out.status("looking") as status:
         for outcome in outcomes:
             if not found or found[-1].system != outcome.system:
                 out.print(f"[bold]{escape(_TITLES.get(outcome.system, outcome.system))}[/bold]")
             found.append(outcome)
-            for line in _lines(outcome, width):
-                out.print(line)
+            print_finding(_MARKS[outcome.effect], outcome.part, width, _said(outcome), indent=2)
+            if outcome.mend:
+                out.print(f"    → {escape(outcome.mend)}")
             if len(found) < len(parts):
                 status.update(escape(parts[len(found)].name))
     return found
-
-
-def _lines(outcome: Outcome, width: int) -> Iterator[str]:
-    said = _said(outcome)
-    yield f"  {_MARKS[outcome.effect]} {escape(outcome.part.ljust(width))}  {escape(said)}".rstrip()
-    if outcome.mend:
-        yield f"    → {escape(outcome.mend)}"
 
 
 def _said(outcome: Outcome) -> str:

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from thinkube_catalog.cli.options import AsJson, backend
-from thinkube_catalog.cli.output import out, print_json, reported
+from thinkube_catalog.cli.output import out, print_finding, print_json, reported
 from thinkube_catalog.domain.checks import Check
 
 
@@ -36,7 +36,8 @@ def stop(context: typer.Context, *, as_json: AsJson = False) -> None:
 def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Check what the service needs, and say what to mend."""
     with reported(as_document=as_json):
-        checks = backend(context).doctor()
+        with out.status("looking"):
+            checks = backend(context).doctor()
         if as_json:
             print_json({"items": checks})
         else:
@@ -46,8 +47,9 @@ def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 
 def _show(checks: Sequence[Check]) -> None:
+    width = max((len(check.name) for check in checks), default=0) if out.is_terminal else 0
     for check in checks:
-        out.print(f"{_mark(check)} [bold]{escape(check.name)}[/bold] {escape(check.message)}")
+        print_finding(_mark(check), check.name, width, check.message)
         if check.mend and (check.warning or not check.good):
             out.print(f"  → {escape(check.mend)}")
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from thinkube_catalog.adapters.argocd import bootstrap as argocd
 from thinkube_catalog.adapters.argocd.project import ProjectPlan
 from thinkube_catalog.adapters.argocd.webhooks import SecretByHand
-from thinkube_catalog.adapters.env_file import EnvFile, Lines, Unhidden
+from thinkube_catalog.adapters.env_file import EnvFile, Lines, Unhidden, Word
 from thinkube_catalog.adapters.gitea.bootstrap import READ_TOKEN, GiteaPlan, gitea_parts
 from thinkube_catalog.adapters.gitea.client import GiteaClient
 from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration
 from thinkube_catalog.adapters.kubernetes.bootstrap import ClusterPlan, cluster_parts
+from thinkube_catalog.adapters.secret_store import new_key
 from thinkube_catalog.domain.bootstrap import Part, Wishes
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.settings import PREFIX, Settings, load_settings_for_bootstrap
@@ -54,6 +55,8 @@ def open_bootstrap(wishes: Wishes) -> Iterator[list[Part]]:
         parts = _gitea(settings, wishes, file, open_)
         if settings.engine == "argocd":
             parts += _argocd(settings, wishes, file, open_)
+        if "postgresql" in settings.database_url.get_secret_value():
+            parts.append(Word(file, f"{PREFIX}SECRET_KEY", new_key))
         yield [*parts, Lines(file, lines(settings)), Unhidden(file)]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
 
 from thinkube_catalog.adapters import machine
 from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
 from thinkube_catalog.adapters.clocks import check_clock
 from thinkube_catalog.adapters.gitea.doctor import check_builder, check_gitea
 from thinkube_catalog.adapters.gitea.reading import check_reading
+from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
@@ -21,7 +23,7 @@ from thinkube_catalog.operations.examination import examine as examine_all
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.clusters import access_to_cluster
-from thinkube_catalog.wiring.forges import template_sources
+from thinkube_catalog.wiring.forges import ARGOCD_HOOK, HOOK, template_sources
 from thinkube_catalog.wiring.parts import file_catalogs, providers
 
 SECONDS = 40.0
@@ -91,14 +93,21 @@ def _looks_at_forge(settings: Settings) -> list[Look]:
     if settings.gitea_read_token.get_secret_value():
         looks.append(Look("gitea read token", lambda: _check_reading(settings)))
     if settings.public_url:
-        look = Look(
-            "public address", lambda: [check_public(settings.public_url, settings.gitea_url)]
-        )
-        looks.append(look)
+        looks.append(Look("public address", lambda: [_check_public(settings)]))
     targets = _webhook_targets(settings)
     if targets:
-        looks.append(Look("gitea webhooks", lambda: check_allowed(targets)))
+        looks.append(Look("gitea webhooks", lambda: _check_webhooks(settings, targets)))
     return looks
+
+
+def _check_public(settings: Settings) -> Check:
+    return check_public(settings.public_url, settings.gitea_url, HOOK)
+
+
+def _check_webhooks(settings: Settings, targets: Sequence[str]) -> list[Check]:
+    token = settings.gitea_token.get_secret_value()
+    made = check_webhooks(settings.gitea_url, token, settings.gitea_org, targets)
+    return [*made, *check_allowed(targets)]
 
 
 def _check_forge(settings: Settings) -> list[Check]:
@@ -126,8 +135,8 @@ def _check_reading(settings: Settings) -> list[Check]:
 def _webhook_targets(settings: Settings) -> list[str]:
     to_argocd = settings.engine == "argocd" and settings.argocd_webhook_secret.get_secret_value()
     return [
-        *([settings.public_url] if settings.public_url else []),
-        *([settings.argocd_url] if to_argocd else []),
+        *([f"{settings.public_url}{HOOK}"] if settings.public_url else []),
+        *([f"{settings.argocd_url}{ARGOCD_HOOK}"] if to_argocd else []),
     ]
 
 

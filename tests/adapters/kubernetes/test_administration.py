@@ -14,7 +14,7 @@ from tests.administered.cluster import AdministeredCluster, administered_cluster
 from thinkube_catalog.adapters.kubernetes.administration import (
     ClusterAdministration,
     ClusterUnansweredError,
-    holds,
+    differences,
 )
 from thinkube_catalog.domain.bootstrap import ImpossibleError
 
@@ -101,9 +101,9 @@ def test_without_the_right_that_is_told(cluster: AdministeredCluster, tmp_path: 
     administration.close()
 
 
-def test_an_object_holds_what_is_wanted_whatever_else_it_has() -> None:
+def test_only_what_is_wanted_is_compared() -> None:
     there = {"a": {"b": 1, "c": 2}, "d": [{"e": 1, "f": 2}]}
-    assert holds(there, {"a": {"b": 1}, "d": [{"e": 1}]})
-    assert not holds(there, {"a": {"b": 2}})
-    assert not holds(there, {"d": []})
-    assert not holds(there, {"g": 1})
+    assert differences(there, {"a": {"b": 1}, "d": [{"e": 1}]}) == []
+    assert differences(there, {"a": {"b": 2}, "d": [{"e": 3}]}) == ["a.b", "d[0].e"]
+    assert differences(there, {"d": []}) == ["d"]
+    assert differences(there, {"g": {"h": 1}}) == ["g"]

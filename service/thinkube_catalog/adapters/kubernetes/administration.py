@@ -156,19 +156,21 @@ def path_of(kind: str, namespace: str, name: str) -> str:
     return f"/{place.root}{inside}/{place.plural}/{quote(name, safe='')}"
 
 
-def holds(there: object, wanted: object) -> bool:
-    """Say whether an object has at least what is wanted; lists have to be as long."""
-    if isinstance(wanted, Mapping):
-        return isinstance(there, Mapping) and all(
-            holds(there.get(key), value) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(there, list)
-            and len(there) == len(wanted)
-            and all(holds(*pair) for pair in zip(there, wanted, strict=True))
-        )
-    return there == wanted
+def differences(there: object, wanted: object, place: str = "") -> list[str]:
+    """Name the fields in which an object has not what is wanted; lists have to be as long."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        return [
+            found
+            for key, value in wanted.items()
+            for found in differences(there.get(key), value, f"{place}.{key}".lstrip("."))
+        ]
+    if isinstance(wanted, list) and isinstance(there, list) and len(there) == len(wanted):
+        return [
+            found
+            for number, pair in enumerate(zip(there, wanted, strict=True))
+            for found in differences(*pair, f"{place}[{number}]")
+        ]
+    return [] if there == wanted else [place]
 
 
 @dataclass(frozen=True)

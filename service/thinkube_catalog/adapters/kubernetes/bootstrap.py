@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import yaml
 
 from thinkube_catalog.adapters.argocd.tokens import Claims, read_claims
-from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration, holds
+from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration, differences
 from thinkube_catalog.domain.bootstrap import Finding, ImpossibleError, Kept, Part, State
 from thinkube_catalog.domain.secrets import SecretValue
 
@@ -98,7 +98,8 @@ class _Object(_InCluster):
         there = self.cluster.find(str(self.wanted["kind"]), namespace, str(metadata["name"]))
         if there is None:
             return Finding(State.MISSING)
-        return _PRESENT if holds(there, self.wanted) else Finding(State.DIFFERENT)
+        found = differences(there, self.wanted)
+        return Finding(State.DIFFERENT, f"in {', '.join(found)}") if found else _PRESENT
 
     def make(self) -> None:
         self.cluster.apply(self.wanted)
@@ -153,7 +154,8 @@ class _WebhookSecret(_InCluster):
         if not there:
             return Finding(State.MISSING)
         if kept is None or kept.reveal() != there:
-            told = f"{self.setting} holds another; the one that is there is taken over"
+            other = "is not set" if kept is None else "holds another"
+            told = f"{self.setting} {other}; the one that is there is taken over"
             return Finding(State.DIFFERENT, told)
         return _PRESENT
 
@@ -181,8 +183,3 @@ class _WebhookSecret(_InCluster):
     def _no_argocd(self) -> ImpossibleError:
         reason = f"there is no Secret {ARGOCD_SECRET} in the namespace {self.namespace}"
         return ImpossibleError(f"{reason}; set THINKUBE_ARGOCD_NAMESPACE to Argo CD's own")
-
-
-def names(objects: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Name objects, for people."""
-    return [f"{each['kind']} {each['metadata']['name']}" for each in objects]
