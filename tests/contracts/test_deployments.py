@@ -319,10 +319,11 @@ def test_summaries_say_of_all_living_deployments_what_a_list_shows(store: Deploy
         answers = {"project_name": name, "author_name": "Ann Ü"} if name == "a" else {}
         made = a_deployment(name, answers=answers, url=f"http://{name}.example")
         store.begin(a_run(made), made)
-        store.save(replace(made, state=State.REMOVED if name == "gone" else State.HEALTHY))
-    assert list(store.summaries()) == [
-        DeploymentSummary(
-            "a", "tkt-chat", "v1.0.0", State.HEALTHY, "Ann Ü", "http://a.example", NOW
-        ),
-        DeploymentSummary("b", "tkt-chat", "v1.0.0", State.HEALTHY, "", "http://b.example", NOW),
-    ]
+        state = State.REMOVED if name == "gone" else State.HEALTHY
+        store.save(replace(made, state=state, healthy_commit="c" * 40 if name == "a" else ""))
+    first, second = store.summaries()
+    assert first == DeploymentSummary(
+        "a", "tkt-chat", "v1.0.0", State.HEALTHY, "Ann Ü", "http://a.example", NOW, "c" * 40
+    )
+    assert second == replace(first, name="b", owner="", url="http://b.example", healthy_commit="")
+    assert first.changed_at.tzinfo is not None

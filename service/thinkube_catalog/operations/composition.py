@@ -13,12 +13,15 @@ from thinkube_catalog.domain.descriptor import (
 from thinkube_catalog.domain.environment import ApplicationContext, Conventions
 from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.questions import Answers
-from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.domain.standard import STANDARD_NAMES
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.remembering import BoundedCache, remembered
 
 DESCRIPTOR_FILE = "thinkube.yaml"
 OBJECTS_FOLDER = "k8s/"
+_parsed = remembered(parse_descriptor)
+_MADE: BoundedCache[Mapping[str, File]] = BoundedCache(8 * 1024 * 1024)
 
 ADMIN_USERNAME = "tkadmin"
 """What Thinkube has always called its administrator."""
@@ -56,7 +59,13 @@ def with_objects(
     from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
 
     _check_no_objects(tree, context)
-    return tree.with_files(project_files(descriptor, context, images))
+    # What these say of themselves names everything that the objects are made from.
+    key = repr((descriptor, context, images))
+    files = _MADE.get(key)
+    if files is None:
+        files = project_files(descriptor, context, images)
+        _MADE.put(key, files, len(key) + sum(len(each.content) for each in files.values()))
+    return tree.with_files(files)
 
 
 def context_for(
@@ -84,7 +93,7 @@ def descriptor_of(tree: FileTree, name: str, conventions: Conventions) -> Descri
     """
     if DESCRIPTOR_FILE not in tree:
         return None
-    parsed = parse_descriptor(tree.text(DESCRIPTOR_FILE), DESCRIPTOR_FILE)
+    parsed = _parsed(tree.text(DESCRIPTOR_FILE), DESCRIPTOR_FILE)
     return fill_placeholders(parsed.value, name, conventions.domain_name)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, literal, or_, update
+from sqlalchemy import CursorResult, DateTime, literal, or_, type_coerce, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -96,20 +96,22 @@ class SqlDeployments:
             cast("Any", DeploymentRow.release)["version"].as_string(),
             col(DeploymentRow.state),
             cast("Any", DeploymentRow.answers)["author_name"].as_string(),
-            *(col(DeploymentRow.url), col(DeploymentRow.changed_at)),
+            *(col(DeploymentRow.url), type_coerce(DeploymentRow.changed_at, DateTime)),
+            col(DeploymentRow.healthy_commit),
         )
         living = col(DeploymentRow.state) != State.REMOVED.value
         with self._database.reading() as session:
             # Thousands of rows: plain ones, without what the session does for objects.
-            rows = session.connection().execute(
-                sql_select(*columns).where(living).order_by(columns[0])
+            wanted = sql_select(*columns).where(living).order_by(columns[0])
+            rows = session.connection().execute(wanted).all()
+        return [
+            DeploymentSummary(
+                *(name, template, version or "", _STATES[state], owner or "", url),
+                at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
+                healthy,
             )
-            return [
-                DeploymentSummary(
-                    name, template, version or "", _STATES[state], owner or "", url, at
-                )
-                for name, template, version, state, owner, url, at in rows
-            ]
+            for name, template, version, state, owner, url, at, healthy in rows
+        ]
 
     def save(
         self, deployment: Deployment, *events: Event, seen: datetime | None = None
