@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 SAFE_SCHEMES = ("http", "https")
@@ -85,6 +86,7 @@ def external(address: str) -> str:
     return address.strip() if parts.scheme.lower() in SAFE_SCHEMES and parts.netloc else ""
 
 
+@lru_cache(maxsize=16_384)
 def _part(name: str) -> str:
     return quote(name, safe="")
 
