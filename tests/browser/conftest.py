@@ -48,6 +48,7 @@ class Service:
             **{name: text for name, text in os.environ.items() if not name.startswith("THINKUBE_")},
             "THINKUBE_DATA_DIR": str(self.folder / "data"),
             "THINKUBE_CATALOG": str(self.catalog),
+            "THINKUBE_GPUS": "24",
             "THINKUBE_LOG_LEVEL": "warning",
         }
         command = [sys.executable, "-m", "thinkube_catalog.main", "serve", "--port", str(self.port)]

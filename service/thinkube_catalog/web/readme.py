@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -47,16 +47,22 @@ class Readme:
     headings: tuple[tuple[str, str], ...]
 
 
-def read(text: str, picture: Callable[[str], str]) -> Readme:
+def read(
+    text: str, picture: Callable[[str], str], *, above: str = "", said: Collection[str] = ()
+) -> Readme:
     """Return a README as safe HTML.
 
     `picture` gives the address of a picture of the template, or nothing when there is none: then
     its description is shown. Pictures from elsewhere become links, so that nobody learns who reads.
+    Left out is what the page says itself: the picture `above`, and the sections `said` (small
+    letters).
     """
     text = _without_title(text)
     rest, against = _apart(text, "not for")
+    for title in said:
+        rest, _ = _apart(rest, title)
     return Readme(
-        body=_html(rest, picture),
+        body=_html(rest, picture, above),
         against=_html(against, picture) if against else Markup(),
         headings=tuple((slug(title), title) for title in _level_two(rest)),
     )
@@ -76,8 +82,9 @@ def first_picture(text: str, picture: Callable[[str], str]) -> str:
     return ""
 
 
-def _html(text: str, picture: Callable[[str], str]) -> Markup:
-    return Markup(_sanitised(_PARSER.render(text, {"picture": picture})))  # noqa: S704 (sanitised)
+def _html(text: str, picture: Callable[[str], str], above: str = "") -> Markup:
+    environment = {"picture": picture, "above": above}
+    return Markup(_sanitised(_PARSER.render(text, environment)))  # noqa: S704 (sanitised)
 
 
 @lru_cache(maxsize=256)
@@ -162,6 +169,8 @@ class _Renderer(RendererHTML):
         source = str(tokens[at].attrs.get("src", ""))
         alt = Markup.escape(tokens[at].content)
         found = env["picture"](source)
+        if found and found == env["above"]:
+            return ""
         if found:
             return f'<img src="{Markup.escape(found)}" alt="{alt}" loading="lazy">'
         elsewhere = Markup.escape(urls.external(source))

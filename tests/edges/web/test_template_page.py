@@ -93,6 +93,15 @@ def test_pictures_of_the_template_are_shown_and_others_are_links() -> None:
     assert "<em>Lost</em>" in html
 
 
+def test_what_the_page_says_itself_is_not_said_twice() -> None:
+    text = "# A\n\n![Ours](a.png)\n\n![Other](b.png)\n\n## Questions\n\nwhich\n\n## Then\n\ny"
+    read = readme.read(text, lambda source: f"/p/{source}", above="/p/a.png", said=["questions"])
+    assert "/p/a.png" not in read.body
+    assert "/p/b.png" in read.body
+    assert "which" not in read.body
+    assert [title for _, title in read.headings] == ["Then"]
+
+
 def test_pictures_come_from_the_template_alone(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
