@@ -82,8 +82,9 @@ export async function visit(address, { push = true } = {}) {
 // Ask for what is shown once more, unless something else has been asked for meanwhile.
 export async function refresh() {
   const turn = latest;
-  const { response, page } = await load(location.href);
-  if (turn === latest && response.ok) renew(page);
+  const address = location.href;
+  const { response, page } = await load(address);
+  if (turn === latest && address === location.href && response.ok) renew(page);
 }
 
 export function startSwapping() {
