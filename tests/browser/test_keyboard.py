@@ -36,7 +36,8 @@ SEEN = """
 WHO = """
 () => {
   const each = document.activeElement;
-  return `${each.localName} ${each.id} ${each.getAttribute("name")} ${each.textContent.trim().slice(0, 40)}`;
+  const said = each.textContent.trim().slice(0, 40);
+  return `${each.localName} ${each.id} ${each.getAttribute("name")} ${said}`;
 }
 """
 
@@ -199,7 +200,8 @@ def test_progress_is_told_step_by_step_and_takes_no_focus(page: Page) -> None:
         addEventListener("DOMContentLoaded", () => {
           window.told = [];
           const live = document.querySelector("[data-announce]");
-          new MutationObserver(() => told.push(live.textContent)).observe(live, { childList: true });
+          const observer = new MutationObserver(() => told.push(live.textContent));
+          observer.observe(live, { childList: true });
         });
         """
     )

@@ -120,14 +120,17 @@ class SecretField:
 
 @dataclass(frozen=True)
 class ShownFile:
-    """The file that the preview shows. `html` is None for what is no text."""
+    """The file that the preview shows: whole, or what would change in it.
+
+    `html` is None for what is no text; `change` where it differs from the deployment of that name.
+    """
 
     path: str
     size: int
     executable: bool
     link: bool
     html: Markup | None
-    lines: int
+    change: FileChange | None = None
 
 
 @dataclass(frozen=True)
