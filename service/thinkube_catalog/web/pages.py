@@ -330,9 +330,13 @@ class MapPage(Page):
 
 @dataclass(frozen=True)
 class ErrorPage(Page):
+    """What went wrong. `again` is an address that may work later; `deployment` what it is about."""
+
     html: ClassVar[str] = "error.html"
 
     status: int
     detail: str
     problems: tuple[Problem, ...]
     reference: str = ""
+    again: str = ""
+    deployment: str = ""

@@ -67,6 +67,12 @@ def dependencies() -> str:
     return "/map"
 
 
+def again(path: str, query: str) -> str:
+    """Return an address that was asked for, as a link within this service."""
+    asked = quote(f"/{path.lstrip('/')}", safe="/%:@")
+    return f"{asked}?{query}" if query else asked
+
+
 def events(name: str) -> str:
     """Return the API's events of a deployment, which the live pages follow."""
     return f"/api/v1/deployments/{_part(name)}/events"
