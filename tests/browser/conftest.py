@@ -99,6 +99,13 @@ class Service:
             assert time.monotonic() < deadline, f"{name} is {found}, not {state}"
             time.sleep(0.1)
 
+    def wait_for_commit(self, name: str, commit: str) -> None:
+        """Wait until that very commit is healthy."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := self.deployment(name))["healthy_commit"] != commit:
+            assert time.monotonic() < deadline, f"{name} serves {found['healthy_commit']}"
+            time.sleep(0.1)
+
     def deployment(self, name: str) -> dict[str, str]:
         answer = httpx.get(f"{self.address}/api/v1/deployments/{name}", timeout=20)
         found: dict[str, str] = answer.raise_for_status().json()

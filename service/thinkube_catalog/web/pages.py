@@ -87,7 +87,6 @@ class ReleaseLine:
 class TemplatePage(Page):
     html: ClassVar[str] = "template.html"
     section: ClassVar[str] = "catalog"
-    script: ClassVar[str] = "template"
 
     entry: CatalogEntry
     details: TemplateDetails
