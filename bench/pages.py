@@ -1,7 +1,8 @@
 """Pages with 10,000 templates and 5,000 deployments, and 200 readers of one deployment's progress.
 
 Times are from the request to the whole compressed answer, as the app gives it, without a network;
-medians after one warming request. The readers are real connections to a real server in this
+medians after one warming request, while no deployment changes; a change costs the next page that
+shows any some milliseconds more. The readers are real connections to a real server in this
 process; counted is until the slowest of them has been told.
 """
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session
 
+from thinkube_catalog.adapters.sql.changes import SqliteChanges
 from thinkube_catalog.domain.deployments import StoreUnavailableError
 
 NEWEST = "0001"
@@ -32,6 +33,8 @@ class Database:
         self._reading = self._engine.execution_options(reading=True)
         with _translated():
             self._migrate()
+        path = Path(url.removeprefix("sqlite:///"))
+        self._changes = SqliteChanges(path) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -45,7 +48,13 @@ class Database:
         with _translated(), Session(self._engine) as session, session.begin():
             yield session
 
+    def changes(self) -> int | None:
+        """Return a number that is another one after each commit; None where there is none."""
+        return None if self._changes is None else self._changes.count()
+
     def close(self) -> None:
+        if self._changes is not None:
+            self._changes.close()
         self._engine.dispose()
 
     def _migrate(self) -> None:

@@ -53,6 +53,7 @@ class SqlDeployments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._listed: tuple[int | None, Sequence[DeploymentSummary]] = (None, ())
 
     def begin(self, run: Run, deployment: Deployment | None = None) -> Run:
         for _ in range(_TRIES):
@@ -91,6 +92,15 @@ class SqlDeployments:
             return [deployment_of(row) for row in rows]
 
     def summaries(self) -> Sequence[DeploymentSummary]:
+        """See `Deployments.summaries`. While nothing has changed, they are what they were."""
+        now = self._database.changes()  # before they are read: what comes meanwhile counts anew
+        seen, listed = self._listed
+        if now is None or now != seen:
+            listed = self._summaries()
+            self._listed = (now, listed)
+        return listed
+
+    def _summaries(self) -> Sequence[DeploymentSummary]:
         columns = (
             *(col(DeploymentRow.name), col(DeploymentRow.template)),
             cast("Any", DeploymentRow.release)["version"].as_string(),
@@ -104,14 +114,14 @@ class SqlDeployments:
             # Thousands of rows: plain ones, without what the session does for objects.
             wanted = sql_select(*columns).where(living).order_by(columns[0])
             rows = session.connection().execute(wanted).all()
-        return [
+        return tuple(
             DeploymentSummary(
                 *(name, template, version or "", _STATES[state], owner or "", url),
                 at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
                 healthy,
             )
             for name, template, version, state, owner, url, at, healthy in rows
-        ]
+        )
 
     def save(
         self, deployment: Deployment, *events: Event, seen: datetime | None = None
