@@ -80,12 +80,11 @@ class _Offered:
 
 def measure() -> list[Row]:
     """Return a row for each page, and one for the readers."""
-    with tempfile.TemporaryDirectory() as folder:
-        with _crowded(Path(folder)) as platform:
-            rows = _timed(platform, CROWDED)
-            readers = _readers(platform)
-            settings = Settings(data_dir=Path(folder) / "data", _env_file=None)
-            real = _timed(_among(platform, open_platform(settings)), REAL)
+    with tempfile.TemporaryDirectory() as folder, _crowded(Path(folder)) as platform:
+        rows = _timed(platform, CROWDED)
+        readers = _readers(platform)
+        settings = Settings(data_dir=Path(folder) / "data", _env_file=None)
+        real = _timed(_among(platform, open_platform(settings)), REAL)
     return [*rows, *real, readers]
 
 
