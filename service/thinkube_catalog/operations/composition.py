@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from thinkube_catalog.domain.builds import WORKFLOW_PATH
 from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.descriptor import (
     Descriptor,
@@ -33,7 +34,7 @@ def compose(
     answers: Answers,
     images: Mapping[str, str] | None = None,
 ) -> FileTree:
-    """Render the project and add the Kubernetes objects that its descriptor means.
+    """Render the project and add what its descriptor means: objects, and how images are built.
 
     A project without `thinkube.yaml` stays as it is rendered. `images` are those built before.
     Raises RenderError, AnswersInvalidError, DescriptorInvalidError or ObjectsInvalidError.
@@ -51,21 +52,43 @@ def with_objects(
 ) -> FileTree:
     """Add to a rendered project the Kubernetes objects that its descriptor means.
 
-    Raises RenderError when the project has such a folder itself, or ObjectsInvalidError.
+    Where this installation builds images, the workflow that does is added too. Raises RenderError
+    when the project has such files itself, or ObjectsInvalidError.
     """
     if descriptor is None:
         return tree
     # The typed objects take a while to import, and a project without a descriptor needs none.
+    from thinkube_catalog.domain.builds.project import build_files  # noqa: PLC0415
     from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
 
-    _check_no_objects(tree, context)
+    _check_nothing_of_ours(tree, context)
+    made = dict(_objects(project_files, descriptor, context, images))
+    if context.conventions.builds:
+        made |= build_files(descriptor, context, tree)
+    return tree.with_files(made)
+
+
+def _objects(
+    make: Callable[..., Mapping[str, File]],
+    descriptor: Descriptor,
+    context: ApplicationContext,
+    images: Mapping[str, str] | None,
+) -> Mapping[str, File]:
+    """Make the files of `k8s/`, once for each input."""
     # What these say of themselves names everything that the objects are made from.
     key = repr((descriptor, context, images))
     files = _MADE.get(key)
     if files is None:
-        files = project_files(descriptor, context, images)
+        files = make(descriptor, context, images)
         _MADE.put(key, files, len(key) + sum(len(each.content) for each in files.values()))
-    return tree.with_files(files)
+    return files
+
+
+def built_images(files: Mapping[str, File]) -> dict[str, str]:
+    """Return the images that a deployment's repository has been given, for `compose` to keep."""
+    from thinkube_catalog.domain.kubernetes.kustomization import read_images  # noqa: PLC0415
+
+    return read_images(files)
 
 
 def context_for(
@@ -115,11 +138,17 @@ def told(context: ApplicationContext, answers: Answers) -> dict[str, str]:
     }
 
 
-def _check_no_objects(tree: FileTree, context: ApplicationContext) -> None:
+def _check_nothing_of_ours(tree: FileTree, context: ApplicationContext) -> None:
     problems = [
         Problem("the catalog makes this folder; a template must not", file=path)
         for path in tree
         if path.casefold().startswith(OBJECTS_FOLDER)
     ]
+    if context.conventions.builds:
+        problems += [
+            Problem("the catalog makes this file; a template must not", file=path)
+            for path in tree
+            if path.casefold() == WORKFLOW_PATH
+        ]
     if problems:
         raise RenderError(f"{context.release.location} cannot be deployed", problems)
