@@ -81,6 +81,12 @@ def test_project_cluster_namespace_and_path_are_ours_and_the_namespace_is_marked
     assert world.cluster.namespaces[RECORD].marker == "deployment-1"
 
 
+def test_people_are_led_to_its_own_page(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    page = world.engine.status("legal-qa").page
+    assert page == f"https://argocd.example/applications/argocd/{RECORD}"
+
+
 def test_credentials_are_for_the_project_alone_and_go_with_the_application(
     world: ArgoCdWorld,
 ) -> None:
