@@ -54,13 +54,14 @@ def read(
 
     `picture` gives the address of a picture of the template, or nothing when there is none: then
     its description is shown. Pictures from elsewhere become links, so that nobody learns who reads.
-    Left out is what the page says itself: the picture `above`, and the sections `said` (small
-    letters).
+    Left out is what the page says itself: the picture `above`, and sections whose titles (in small
+    letters) are in `said` where they are a table and nothing else.
     """
     text = _without_title(text)
     rest, against = _apart(text, "not for")
     for title in said:
-        rest, _ = _apart(rest, title)
+        others, section = _apart(rest, title)
+        rest = others if _is_table(section) else rest
     return Readme(
         body=_html(rest, picture, above),
         against=_html(against, picture) if against else Markup(),
@@ -116,6 +117,12 @@ def _apart(text: str, title: str) -> tuple[str, str]:
     )
     end = next(following, len(lines))
     return "\n".join(lines[:start] + lines[end:]), "\n".join(lines[start + 1 : end])
+
+
+def _is_table(section: str) -> bool:
+    """Say whether a section holds a table and nothing else."""
+    lines = [line.strip() for line in section.splitlines() if line.strip()]
+    return bool(lines) and all(line.startswith("|") for line in lines)
 
 
 def _titled(line: str) -> str:
