@@ -125,7 +125,7 @@ def test_models_are_searched_and_say_what_they_need(page: Page) -> None:
     found = page.locator(".choice:visible").count()
     assert 0 < found < before
     expect(page.locator("[data-announce]")).to_have_text(f"{found} of {before} models")
-    page.get_by_role("radio", name=re.compile("0.6B")).check()
+    page.get_by_role("radio", name=re.compile("^Qwen3 0.6B")).check()
     page.fill("[name='a.project_name']", "served")
     expect(page.locator("#preview")).to_contain_text("Kubernetes objects")
 

@@ -63,6 +63,12 @@ function same(one, other) {
 }
 
 let latest = 0;
+let shown = asked(location);
+
+// What the server is asked for: a place within the page is no other page.
+function asked(address) {
+  return address.pathname + address.search;
+}
 
 // Go to an address of the same page without loading everything anew.
 export async function visit(address, { push = true } = {}) {
@@ -76,6 +82,7 @@ export async function visit(address, { push = true } = {}) {
   }
   if (turn !== latest) return;
   if (push) history.pushState({ swapped: true }, "", address);
+  shown = asked(new URL(address, location.href));
   renew(fetched.page);
 }
 
@@ -95,7 +102,7 @@ export function startSwapping() {
     visit(link.href).then(() => document.dispatchEvent(new CustomEvent("visited", { detail: link.href })));
   });
   window.addEventListener("popstate", () => {
-    if (document.querySelector("a[data-swap]")) {
+    if (asked(location) !== shown && document.querySelector("a[data-swap]")) {
       visit(location.href, { push: false }).then(() => document.dispatchEvent(new CustomEvent("visited", { detail: location.href })));
     }
   });
