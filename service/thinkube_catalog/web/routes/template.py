@@ -25,6 +25,7 @@ MOST_RELEASES = 20
 LARGEST_PICTURE = 4 * 1024 * 1024
 LONGEST_NOTES = 256 * 1024
 _CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md")
+_SAID = ("questions",)
 _LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "COPYING")
 _NOTE = re.compile(r"^##\s+\[?v?(?P<version>[0-9][^\s\]]*)\]?.*$", re.MULTILINE)
 
@@ -60,9 +61,10 @@ def _page(site: Site, entry: CatalogEntry) -> TemplatePage:
         found = _picture(root, source.removeprefix("./"))
         return urls.template_file(entry.name, source.removeprefix("./")) if found else ""
 
-    read = readme.read(details.readme, picture)
-    users = [each for each in site.platform.deployments.summaries() if each.template == entry.name]
     questions, error = _questions(site, entry, details.release)
+    above = readme.first_picture(details.readme, picture)
+    read = readme.read(details.readme, picture, above=above, said=_SAID if questions else ())
+    users = [each for each in site.platform.deployments.summaries() if each.template == entry.name]
     return TemplatePage(
         title=details.title,
         entry=entry,
@@ -71,7 +73,7 @@ def _page(site: Site, entry: CatalogEntry) -> TemplatePage:
         readme=read.body,
         against=read.against,
         headings=read.headings,
-        picture=readme.first_picture(details.readme, picture),
+        picture=above,
         licence=_licence(root),
         questions=questions,
         questions_error=error,
