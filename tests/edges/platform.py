@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from tests.builders import A_MOMENT
 from tests.edges.asgi import AppTransport
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.catalogs import MemoryCatalogs
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.engine import MemoryEngine
@@ -156,6 +157,7 @@ def a_scene(
         deployments=ObservedDeployments(MemoryDeployments(), metrics),
         runs=carrying,
         secrets=secrets,
+        merger=GitMerger(),
     )
     if carried_out:
         carrying.launch(partial(runs.proceed, platform))

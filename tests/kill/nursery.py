@@ -36,6 +36,7 @@ from thinkube_catalog.adapters.durable import (
     Carrying,
     DurableRuns,
 )
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.secret_store import SqlSecrets, keys_from
 from thinkube_catalog.adapters.sql.database import Database
@@ -120,6 +121,7 @@ class Service:
             deployments=Deadly(self.records, self.scythe),
             runs=self.runs,
             secrets=Deadly(SqlSecrets(database, KEYS), self.scythe),
+            merger=GitMerger(),
         )
 
     def launch(self) -> None:
@@ -179,7 +181,7 @@ def faults_of_the_run(service: Service) -> list[str]:
     told = [event.identity for event in events if event.kind is not EventKind.STEP_PROGRESS]
     doubles = [identity for identity, count in Counter(told).items() if count > 1]
     cursors = [event.cursor for event in events]
-    ended = [step.name for step in runs.plan(run.kind)]
+    ended = [step.name for step in runs.plan(run)]
     succeeded = [event.step for event in events if event.kind is EventKind.STEP_SUCCEEDED]
     found = []
     if run.state is not RunState.SUCCEEDED:

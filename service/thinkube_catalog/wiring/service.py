@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 from thinkube_catalog.adapters.copier import CopierRenderer
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SealingKey, SqlSecrets, keys_from, keys_in
 from thinkube_catalog.adapters.sql.database import Database
@@ -62,6 +63,7 @@ class CatalogService:
                 deployments=ObservedDeployments(SqlDeployments(self._database), observer),
                 runs=self._runs,
                 secrets=self._secrets,
+                merger=GitMerger(),
                 conventions=conventions(settings),
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,

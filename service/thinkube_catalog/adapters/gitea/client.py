@@ -25,6 +25,7 @@ LARGEST_ANSWER = 16 * 1024**2
 """In bytes; the longest answers that we ask for are some hundred kB."""
 
 _BUSY = 429
+_FORBIDDEN, _NOT_FOUND, _LOCKED = 403, 404, 423
 _PASSING = {500, 502, 503, 504}
 _TRIES = 5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
@@ -70,6 +71,18 @@ class Answer:
             place = ".".join(str(part) for part in first["loc"])
             reason = f"its answer makes no sense: {place} {first['msg']}"
             raise ForgeUnavailableError(reason) from error
+
+
+def accepted(answer: Answer, what: str, mend: str = "") -> Answer:
+    """Return a good answer. Raises ForgeRefusedError or ForgeUnavailableError for another."""
+    if answer.ok:
+        return answer
+    reason = f"{what}: {answer.reason}"
+    if answer.status == _LOCKED:
+        raise ForgeRefusedError(f"{what}: the repository is archived or a mirror")
+    if answer.status in {_FORBIDDEN, _NOT_FOUND}:
+        raise ForgeRefusedError(f"{reason} ({mend})" if mend else reason)
+    raise ForgeUnavailableError(reason)
 
 
 class GiteaClient:
