@@ -443,9 +443,10 @@ class Call:
                 return Reply(200, [self._pull(stored, it) for it in shown])
             case "POST", []:
                 return self._open(stored)
-        pull = next((it for it in stored.pulls if str(it.number) == rest[0]), None)
-        if pull is None:
+        found = [it for it in stored.pulls if str(it.number) == rest[0]]
+        if not found:
             raise Refusal(404, "not found")
+        [pull] = found
         if self.method == "POST" and rest[1:] == ["merge"]:
             return self._merge(stored, pull)
         if self.method == "PATCH":

@@ -538,7 +538,7 @@ def _unsettled(path: str) -> Problem:
     return Problem(
         "both you and the template changed it",
         file=path,
-        mend="settle it on the branch, or choose: --ours keeps yours, --theirs takes the template's",
+        mend="settle it on the branch, or choose: --ours keeps yours, --theirs the template's",
     )
 
 

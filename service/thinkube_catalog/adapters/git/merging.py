@@ -83,8 +83,8 @@ class _Merging:
         store.add_backend(_Memory(), 1)
         self._git = pygit2.Repository()
         self._git.set_odb(store)
-        trees = [write_tree(self._git, each) for each in (base, ours, theirs)]
-        self._index = self._git.merge_trees(*trees, flags=MergeFlag.FIND_RENAMES)
+        old, mine, new = (write_tree(self._git, each) for each in (base, ours, theirs))
+        self._index = self._git.merge_trees(old, mine, new, flags=MergeFlag.FIND_RENAMES)
         self._files: dict[str, File] = {}
         self._conflicts: list[Conflict] = []
         self._left_deleted: list[str] = []

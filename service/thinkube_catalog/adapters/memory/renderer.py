@@ -1,8 +1,8 @@
 """A renderer of templates that are given as values: for tests and dry runs.
 
-Its notation is `{{ name }}` and nothing else, in paths and contents alike; `_src_path` and `_commit`
-are known as they are to Copier. It asks, checks, drops
-and refuses as every `Renderer` does.
+Its notation is `{{ name }}` and nothing else, in paths and contents alike; `_src_path` and
+`_commit` are known as they are to Copier. It asks, checks, drops and refuses as every `Renderer`
+does.
 """
 
 from __future__ import annotations
