@@ -72,9 +72,11 @@ TEMPLATE = Offered(
 )
 
 
-def a_scene_of_releases(root: Path, template: Offered = TEMPLATE, **options: bool) -> Scene:
+def a_scene_of_releases(
+    root: Path, template: Offered = TEMPLATE, *, carried_out: bool = True
+) -> Scene:
     """Return a platform on which `legal-qa` is deployed from the first release."""
-    scene = a_scene(root, offered=(template,), **options)
+    scene = a_scene(root, offered=(template,), carried_out=carried_out)
     asked = DeploymentRequest("tkt-chat", NAME, {"greeting": "Good day"}, ref="v1.0.0")
     deploy.request(scene.platform, asked)
     return scene

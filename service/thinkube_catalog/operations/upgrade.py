@@ -200,6 +200,11 @@ def proposals(platform: Platform, name: str) -> tuple[Proposal, ...]:
     return tuple(each for each in found if each.open and _is_ours(each))
 
 
+def unsettled_of(platform: Platform, name: str, proposal: Proposal) -> tuple[str, ...]:
+    """Return the files of a proposal in which a conflict still stands."""
+    return unsettled(platform.forge.files(repository_of(platform, name), proposal.head))
+
+
 def withdraw(platform: Platform, name: str, branch: str = "") -> tuple[str, ...]:
     """Take back what is proposed, all of it or one branch; return the branches.
 
