@@ -84,20 +84,22 @@ class UpgradeRequest:
 class UpgradePlan:
     """What an upgrade would change. `before` is what `main` holds, `deployment` what it would be.
 
-    `head` is the commit of `main` that it is made for; `new` names the questions that the release
-    before did not ask; `conflicts` are those that are left. `proposal` is what waits already.
-    `problems` is what stands in the way.
+    `head` is the commit of `main` that it is made for; `carried` are the answers given before, and
+    `new` names the questions that nobody was asked then; `found` are the conflicts, and `conflicts`
+    those that no choice settles. `proposal` is what waits already; `problems` stand in the way.
     """
 
     before: Deployment
     deployment: Deployment
     form: Form
+    carried: Mapping[str, object]
     new: tuple[str, ...]
     head: str
     ours: FileTree
     theirs: FileTree
     merge: Merge
     notes: Mapping[str, str]
+    found: tuple[Conflict, ...] = ()
     proposal: Proposal | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -381,7 +383,8 @@ def _plan(
     if waiting is not None and resumed is None and not all(map(run_named_by, waiting.commits)):
         raise ConflictError(_touched(recorded.name, waiting))
     carried = as_held(platform, replace(before, release=release), branch).answers if branch else {}
-    raw = {**before.answers, **carried, **asked.answers, PROJECT_NAME: recorded.name}
+    kept = {**before.answers, **carried, PROJECT_NAME: recorded.name}
+    raw = {**kept, **asked.answers, PROJECT_NAME: recorded.name}
     form = evaluate_release(platform, release, raw, recorded.template)
     old = evaluate_release(platform, before.release, before.answers, recorded.template)
     asked_before = {question.name for question in old.questions}
@@ -389,6 +392,7 @@ def _plan(
         before=before,
         deployment=replace(before, release=release),
         form=form,
+        carried=kept,
         new=tuple(each.name for each in form.questions if each.name not in asked_before),
         head=head.id,
         ours=ours,
@@ -420,12 +424,14 @@ def _merged(
     )
     fresh = platform.merger.merge(base, draft.ours, theirs)
     merged = fresh if branch is None else _follow(platform, draft, branch, fresh)
-    merged, wrong = _chosen(asked, draft.ours, theirs, _with_answers(merged, theirs))
+    merged = _with_answers(merged, theirs)
+    chosen, wrong = _chosen(asked, draft.ours, theirs, merged)
     return replace(
         draft,
         deployment=wanted,
         theirs=theirs,
-        merge=merged,
+        merge=chosen,
+        found=merged.conflicts,
         problems=(*problems, *wrong),
     )
 
