@@ -101,12 +101,11 @@ class _Merging:
         for conflict in unmerged:
             self._settle(*conflict)
         files, clashing = without_clashes(self._files)
-        known = {each.path for each in self._conflicts}
-        self._conflicts += [
-            Conflict(each, ConflictKind.TYPE) for each in clashing if each not in known
-        ]
-        conflicts = tuple(sorted(self._conflicts, key=lambda each: each.path))
-        return Merge(files, conflicts, tuple(sorted(self._left_deleted)))
+        found = {each.path: each for each in self._conflicts}
+        found |= {path: Conflict(path, ConflictKind.TYPE) for path in clashing}
+        # What lies in a folder that has moved aside is settled along with it.
+        left = [found[path] for path in sorted(found) if not path.startswith(_below(clashing))]
+        return Merge(files, tuple(left), tuple(sorted(self._left_deleted)))
 
     def _settle(
         self, base: _Version | None, ours: _Version | None, theirs: _Version | None
@@ -184,6 +183,10 @@ class _Merging:
         except UnicodeDecodeError:
             return False
         return True
+
+
+def _below(folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{folder}/" for folder in folders)
 
 
 def _version(entry: pygit2.IndexEntry | None) -> _Version | None:
