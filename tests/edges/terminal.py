@@ -22,6 +22,7 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._ours, theirs = pty.openpty()
+        _hear_interrupts()
         self.process = subprocess.Popen(
             command,
             stdin=theirs,
@@ -93,3 +94,9 @@ class Terminal:
             return False
         self.raw += content.decode("utf-8", "replace")
         return bool(content)
+
+
+def _hear_interrupts() -> None:
+    """Start programs as from a terminal: what runs in the background of a shell ignores Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
