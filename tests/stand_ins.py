@@ -49,6 +49,9 @@ TEMPLATE = "tkt-chat"
 RELEASE = Release("https://forge.example/templates/tkt-chat", "v1.0.0", "a" * 40)
 
 
+NEWER = Release(RELEASE.location, "v1.1.0", "b" * 40)
+
+
 @dataclass
 class World:
     """What there is outside. `broken` names deployments whose next versions crash."""
@@ -329,7 +332,12 @@ class StandInRenderer:
         if answers["greeting"] == "fault":
             raise RenderError("the template cannot be rendered", [Problem("it is at fault")])
         text = f"{answers['greeting']} from {answers['project_name']}\n"
-        return FileTree({"README.md": File(text.encode()), "main.py": File(b"print(1)\n")})
+        files = {"README.md": File(text.encode()), "main.py": File(b"print(1)\n")}
+        if release.version == NEWER.version:
+            held = f"_commit: {release.version}\n_src_path: {release.location}\n"
+            files["new.py"] = File(b"print(2)\n")
+            files[".copier-answers.yml"] = File(held.encode())
+        return FileTree(files)
 
 
 class StandInCatalogs:
@@ -338,11 +346,14 @@ class StandInCatalogs:
 
 
 class StandInSources:
+    """Two releases; what nobody names is the first, so that there is something to upgrade to."""
+
     def releases(self, location: str) -> Sequence[Release]:
         return (RELEASE,)
 
     def resolve(self, source: Source) -> Release:
-        return replace(RELEASE, location=source.location)
+        found = NEWER if source.ref == NEWER.version else RELEASE
+        return replace(found, location=source.location)
 
     def checkout(self, release: Release) -> Path:
         return FOLDER

@@ -25,6 +25,7 @@ from threading import Lock
 from typing import Any
 
 from tests.stand_ins import (
+    NEWER,
     TEMPLATE,
     Shelf,
     StandInCatalogs,
@@ -50,10 +51,11 @@ from thinkube_catalog.domain.deployments import (
 )
 from thinkube_catalog.domain.questions import Answers
 from thinkube_catalog.domain.secrets import SecretValue
-from thinkube_catalog.operations import changes, deploy, runs, secret_delivery
+from thinkube_catalog.operations import changes, deploy, runs, secret_delivery, upgrade
 from thinkube_catalog.operations.deploy import DeploymentRequest
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import repository_of, signature_of
+from thinkube_catalog.operations.upgrade import UpgradeRequest
 
 NAME = "chat"
 KEYS = keys_from("a key of the kill tests that is long enough")
@@ -150,6 +152,11 @@ def ask_rollback(service: Service) -> None:
     changes.rollback(service.platform, NAME)
 
 
+def ask_upgrade(service: Service) -> None:
+    asked = UpgradeRequest(NAME, NEWER.version, apply=True, key="upgrade")
+    upgrade.request(service.platform, asked)
+
+
 def ask_remove(service: Service) -> None:
     changes.remove(service.platform, NAME, repository=True, volumes=True)
 
@@ -218,6 +225,21 @@ def faults_of_a_healthy_one(service: Service, commits: int) -> list[str]:
     return found
 
 
+def faults_of_an_upgraded_one(service: Service) -> list[str]:
+    forge = LocalForge(service.folder / "forge")
+    repository = repository_of(service.platform, NAME)
+    found = faults_of_a_healthy_one(service, commits=2)
+    head = forge.head(repository)
+    files = forge.files(repository, head.id) if head else {}
+    if forge.proposals(repository, ""):
+        found.append("a proposal is left")
+    if "new.py" not in files:
+        found.append(f"main holds {list(files)}")
+    if service.records.get(NAME).release.version != NEWER.version:
+        found.append("the record names the release before")
+    return found
+
+
 def faults_of_a_removed_one(service: Service) -> list[str]:
     found = faults_of_the_run(service)
     world = service.shelf.world()
@@ -247,6 +269,7 @@ SCENARIOS = {
     "rollback": Scenario(
         prepare_two_versions, ask_rollback, partial(faults_of_a_healthy_one, commits=3)
     ),
+    "upgrade": Scenario(prepare_healthy, ask_upgrade, faults_of_an_upgraded_one),
     "remove": Scenario(prepare_healthy, ask_remove, faults_of_a_removed_one),
 }
 
