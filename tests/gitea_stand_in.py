@@ -65,6 +65,7 @@ class Stored:
     allow_manual_merge: bool = False
     autodetect_manual_merge: bool = False
     pulls: list[PullRequest] = field(default_factory=list)
+    noted: set[str] = field(default_factory=set)  # branches that the API knows
 
 
 @dataclass
@@ -472,8 +473,10 @@ class Call:
         head, base = self.body["head"], self.body["base"]
         if head == base:
             raise Refusal(422, "head and base are the same")
-        if not (self._has(stored, head) and self._has(stored, base)):
-            raise Refusal(404, "branch not found")
+        noted = head in stored.noted
+        stored.noted.add(head)  # in the background, some time after the push
+        if not (noted and self._has(stored, head) and self._has(stored, base)):
+            raise Refusal(404, "not found")
         if any(it.head == head and it.state == "open" for it in stored.pulls):
             raise Refusal(409, "pull request already exists for these targets")
         number = len(stored.pulls) + 1
@@ -553,6 +556,7 @@ class Call:
             "description": stored.description,
             "archived": stored.archived,
             "private": stored.private,
+            "has_pull_requests": stored.has_pulls,
             "updated_at": datetime.fromtimestamp(stored.updated_at, UTC).isoformat(),
             "clone_url": f"http://another-name.invalid/{stored.owner}/{stored.name}.git",
         }

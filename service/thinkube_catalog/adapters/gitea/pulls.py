@@ -6,18 +6,19 @@ What the statuses mean is told in `docs/gitea.md`.
 from __future__ import annotations
 
 import logging
+import threading
 
 from pydantic import BaseModel
 
 from thinkube_catalog.adapters.gitea.client import Answer, GiteaClient, LostAnswerError, accepted
 from thinkube_catalog.adapters.gitea.repositories import path_of
 from thinkube_catalog.domain.errors import CatalogError
-from thinkube_catalog.domain.forge import Repository
+from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError, Repository
 
 _NOT_FOUND, _CONFLICT = 404, 409
 _PAGE = 50
-_TRIES = 3
-_SWITCHED_OFF = "switch pull requests on in the repository's settings"
+_PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0, 4.0)
+_SWITCHED_OFF = "switch them on in its settings"
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ class _Repository(BaseModel):
 class _Side(BaseModel):
     ref: str
     repo: _Repository | None = None  # of a fork that is gone
+
+
+class _Settings(BaseModel):
+    has_pull_requests: bool
 
 
 class Pull(BaseModel):
@@ -69,7 +74,8 @@ class Pulls:
     def ensure(self, repository: Repository, branch: str, title: str, body: str) -> Pull:
         """Have one wait for the branch, with this title and text. Looks first, and again."""
         failure: Exception | None = None
-        for _ in range(_TRIES):
+        for pause in _PAUSES:
+            threading.Event().wait(pause)
             there = self._find(repository, branch)
             try:
                 if there is None:
@@ -78,7 +84,7 @@ class Pulls:
                     return self._reworded(repository, there, title, body)
             except LostAnswerError as error:
                 failure = error
-        raise failure or LostAnswerError(f"a pull request for {branch} is there and is not")
+        raise failure or ForgeUnavailableError(f"{branch} of {repository} gets no pull request")
 
     def merged(self, repository: Repository, pull: Pull, commit: str) -> None:
         """Have it count as merged by a commit that `main` holds already; else close it.
@@ -114,7 +120,16 @@ class Pulls:
         answer = self._client.send("POST", path, request)
         if answer.status == _CONFLICT:
             return None  # there is one by now
-        return accepted(answer, f"proposing {branch} to {repository}", _SWITCHED_OFF).read(Pull)
+        if answer.status == _NOT_FOUND:
+            self._refuse_switched_off(repository)
+            return None  # Gitea notes a pushed branch in the background
+        return accepted(answer, f"proposing {branch} to {repository}").read(Pull)
+
+    def _refuse_switched_off(self, repository: Repository) -> None:
+        path = path_of(repository)
+        found = accepted(self._client.get(path), f"reading {repository}").read(_Settings)
+        if not found.has_pull_requests:
+            raise ForgeRefusedError(f"{repository} takes no pull requests; {_SWITCHED_OFF}")
 
     def _reworded(self, repository: Repository, pull: Pull, title: str, body: str) -> Pull:
         if (pull.title, pull.body) == (title, body):
