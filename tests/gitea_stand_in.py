@@ -428,8 +428,9 @@ class Call:
     def _change(self, stored: Stored) -> None:
         if "default_branch" in self.body and self._has(stored, self.body["default_branch"]):
             stored.default_branch = self.body["default_branch"]
-        for name in ("allow_manual_merge", "autodetect_manual_merge"):
-            setattr(stored, name, self.body.get(name, getattr(stored, name)))
+        if self.body.get("has_pull_requests"):
+            for name in ("allow_manual_merge", "autodetect_manual_merge"):
+                setattr(stored, name, self.body.get(name, getattr(stored, name)))
 
     def _pulls(self, stored: Stored, rest: list[str]) -> Reply:
         if not stored.has_pulls:

@@ -144,7 +144,11 @@ class Pulls:
         if repository in self._prepared:
             return
         try:
-            settings = {"allow_manual_merge": True, "autodetect_manual_merge": True}
+            settings = {
+                "has_pull_requests": True,  # without it Gitea passes over the others
+                "allow_manual_merge": True,
+                "autodetect_manual_merge": True,
+            }
             accepted(
                 self._client.send("PATCH", path_of(repository), settings), f"settings {repository}"
             )
