@@ -6,6 +6,8 @@ of its own, with its conflicts; it reaches `main` only when it is applied and no
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -184,7 +186,7 @@ def request(platform: Platform, asked: UpgradeRequest) -> Run:
         kind=RunKind.UPGRADE,
         created_at=platform.now(),
         key=asked.key,
-        input={**_input(asked), "release": asdict(planned.deployment.release)},
+        input=_input(asked, planned),
     )
     rolling = deployment.changed(platform.now(), state=State.DEPLOYING, problems=())
     begun = platform.deployments.begin(run, rolling if asked.apply else None)
@@ -253,7 +255,7 @@ def compare(platform: Platform, run: Run) -> Outcome:
         "secrets": dict(planned.deployment.secrets),
         "new": list(planned.new),
     }
-    new = f", {len(planned.new)} new questions" if planned.new else ""
+    new = f", {_counted(len(planned.new), 'new question')}" if planned.new else ""
     return Done(f"{details['from']} to {details['to']}{new}", details)
 
 
@@ -265,9 +267,8 @@ def merge(platform: Platform, run: Run) -> Outcome:
     files = changed_paths(planned.ours, planned.merge.files)
     conflicts = [each.path for each in planned.conflicts]
     details = {"changed": len(files), "conflicts": conflicts}
-    if conflicts:
-        return Done(f"{len(files)} files change, {len(conflicts)} of them in conflict", details)
-    return Done(f"{len(files)} files change, without conflicts", details)
+    found = f"{_counted(len(conflicts), 'file')} in conflict" if conflicts else "no conflicts"
+    return Done(f"{_counted(len(files), 'changed file')}, {found}", details)
 
 
 def propose(platform: Platform, run: Run) -> Outcome:
@@ -287,7 +288,7 @@ def propose(platform: Platform, run: Run) -> Outcome:
     )
     made = platform.forge.propose(repository, change, branch_of(planned), planned.head, head)
     details = {"branch": made.branch, "commit": made.head, "onto": planned.head, "url": made.url}
-    left = f", with {len(planned.conflicts)} conflicts" if planned.conflicts else ""
+    left = f", with {_counted(len(planned.conflicts), 'conflict')}" if planned.conflicts else ""
     return Done(f"{made.head[:12]} on {made.branch}{left}", details)
 
 
@@ -310,6 +311,7 @@ def apply(platform: Platform, run: Run) -> Outcome:
         repository, _proposal(proposed, run), change, str(proposed["onto"])
     )
     _record(platform, run, commit.id)
+    _clear_older(platform, run)
     return Done(f"main holds {known['to']} as {commit.id[:12]}", {"commit": commit.id})
 
 
@@ -334,11 +336,8 @@ def outcome_of(platform: Platform, run: Run) -> str:
     conflicts = findings(platform, run, "merge").get("conflicts")
     if not branch:
         return f"{run.deployment} has all of it already"
-    left = (
-        f", and {len(conflicts)} files to settle"
-        if isinstance(conflicts, list) and conflicts
-        else ""
-    )
+    count = len(conflicts) if isinstance(conflicts, list) else 0
+    left = f", and {_counted(count, 'file')} to settle" if count else ""
     return f"the upgrade of {run.deployment} is proposed on {branch}{left}"
 
 
@@ -351,6 +350,10 @@ def changed_paths(before: FileTree, after: FileTree) -> tuple[str, ...]:
     """Return the paths at which two trees differ."""
     paths = sorted({*before, *after})
     return tuple(path for path in paths if before.get(path) != after.get(path))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _branch(release: Release) -> str:
@@ -376,7 +379,8 @@ def _plan(
     ours = platform.forge.files(repository, head.id)
     before = as_held(platform, recorded, ours)
     waiting = _waiting(platform, recorded, release)
-    if waiting is None and not asked.force:
+    # What was proposed with force, and is still made for this very head, needs it no more.
+    if not asked.force and (waiting is None or waiting.base != head.id):
         _refuse_older(before, release)
     resumed = waiting if waiting is not None and not asked.answers else None
     branch = platform.forge.files(repository, resumed.head) if resumed else None
@@ -556,17 +560,27 @@ def _unsettled(path: str) -> Problem:
 def _earlier(platform: Platform, asked: UpgradeRequest) -> Run | None:
     runs = platform.deployments.runs(asked.name) if asked.key else ()
     earlier = next((run for run in runs if run.key == asked.key), None)
-    if earlier is not None:
-        given = {name: value for name, value in earlier.input.items() if name != "release"}
-        if earlier.kind is not RunKind.UPGRADE or given != _input(asked):
-            raise KeyReusedError(asked.key)
+    if earlier is None:
+        return None
+    if earlier.kind is not RunKind.UPGRADE or earlier.input.get("request") != _digest(asked):
+        raise KeyReusedError(asked.key)
     return earlier
 
 
-def _input(asked: UpgradeRequest) -> dict[str, object]:
+def _digest(asked: UpgradeRequest) -> str:
+    parts = [asked.to, dict(asked.answers), asked.ours, asked.theirs, asked.apply, asked.force]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _input(asked: UpgradeRequest, planned: UpgradePlan) -> dict[str, object]:
+    """Return what the run has to know. Answers that nobody asks for are left out, unseen."""
+    questions = {each.name for each in planned.form.questions}
+    answers = {name: value for name, value in asked.answers.items() if name in questions}
     return {
-        "to": asked.to,
-        "answers": dict(asked.answers),
+        "request": _digest(asked),
+        "release": asdict(planned.deployment.release),
+        "answers": answers,
         "ours": list(asked.ours),
         "theirs": list(asked.theirs),
         "apply": asked.apply,
@@ -598,6 +612,18 @@ def _applied(platform: Platform, run: Run) -> Commit | None:
 def _proposal(proposed: Mapping[str, object], run: Run) -> Proposal:
     head = Commit(str(proposed["commit"]), "", "", run.created_at)
     return Proposal(str(proposed["branch"]), (head,), str(proposed["onto"]))
+
+
+def _clear_older(platform: Platform, run: Run) -> None:
+    """Withdraw proposals of releases that are older than what `main` holds now.
+
+    Those on which people have worked stay, for them to look at.
+    """
+    repository = repository_of(platform, run.deployment)
+    for each in platform.forge.proposals(repository, BRANCHES):
+        older = is_newer(_release(run).version, version_of(each))
+        if older and all(map(run_named_by, each.commits)):
+            platform.forge.withdraw(repository, each)
 
 
 def _record(platform: Platform, run: Run, commit: str) -> None:

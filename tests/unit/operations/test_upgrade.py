@@ -36,7 +36,7 @@ from thinkube_catalog.domain.forge import Change
 from thinkube_catalog.domain.merging import Conflict, ConflictKind
 from thinkube_catalog.domain.questions import Question
 from thinkube_catalog.domain.rendering import File
-from thinkube_catalog.operations import changes, runs, upgrade, watch
+from thinkube_catalog.operations import changelog, changes, runs, upgrade, watch
 from thinkube_catalog.operations.deploy import DeploymentRequest
 from thinkube_catalog.operations.deploy import request as deploy
 from thinkube_catalog.operations.upgrade import UpgradeRequest
@@ -311,6 +311,12 @@ def test_the_same_key_starts_one_run(scene: Scene) -> None:
         request(scene, key="click", apply=True)
 
 
+def test_answers_that_nobody_asks_for_are_not_kept(scene: Scene) -> None:
+    run = request(scene, answers={"password": "canary", "tone": "plain"})
+    assert "canary" not in str(run.input)
+    assert run.input["answers"] == {"tone": "plain"}
+
+
 def test_another_change_under_way_comes_first(tmp_path: Path) -> None:
     scene = a_scene_of_releases(tmp_path, carried_out=False)
     run = scene.platform.deployments.runs(NAME)[0]
@@ -340,6 +346,27 @@ def test_a_newer_release_is_proposed_beside_an_older_one(tmp_path: Path) -> None
     request(scene, apply=True)
     assert main(scene).text("more.txt") == "more\n"
     assert record(scene).release.version == "v1.2.0"
+    assert waiting(scene) == []
+
+
+def test_an_older_proposal_that_somebody_worked_on_stays_and_is_not_applied(
+    tmp_path: Path,
+) -> None:
+    scene = a_scene_of_releases(tmp_path, with_version("v1.2.0", **{"more.txt": "more\n"}))
+    request(scene, to="v1.1.0")
+    [older] = upgrade.proposals(scene.platform, NAME)
+    push_to(scene, older, **{"own.txt": "mine\n"})
+    request(scene, apply=True)
+    assert waiting(scene) == [BRANCH]
+    with pytest.raises(upgrade.NotNewerError):
+        request(scene, to="v1.1.0", apply=True)
+
+
+def test_an_older_release_that_was_proposed_with_force_is_applied_without(scene: Scene) -> None:
+    request(scene, apply=True)
+    request(scene, to="v1.0.0", force=True)
+    assert request(scene, to="v1.0.0", apply=True).state is RunState.SUCCEEDED
+    assert record(scene).release.version == "v1.0.0"
 
 
 def test_a_proposal_is_withdrawn_once(scene: Scene) -> None:
@@ -373,3 +400,16 @@ def _manifest(secret: str) -> str:
         "metadata: {name: tkt-chat, title: Chat, version: 1.1.0}\nparameters: []\n"
         f"secrets: [{{name: {secret}, description: A key}}]\n"
     )
+
+
+def test_a_changelog_tells_of_the_versions_in_between(tmp_path: Path) -> None:
+    text = "# Changes\n\n## [2.0.0] - today\n\nTwo.\n\n## v1.1.0\n\nOne more.\n\n## 1.0.0\n\nOne.\n"
+    (tmp_path / "CHANGELOG.md").write_text(text)
+    assert changelog.between(tmp_path, "v1.0.0", "v2.0.0") == {
+        "2.0.0": "Two.",
+        "1.1.0": "One more.",
+    }
+    assert changelog.between(tmp_path, "v1.0.0", "v1.1.0") == {"1.1.0": "One more."}
+    (tmp_path / "CHANGELOG.md").unlink()
+    (tmp_path / "CHANGELOG.md").symlink_to("/etc/hostname")
+    assert changelog.notes(tmp_path) == {}

@@ -12,7 +12,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from thinkube_catalog.domain.deployments import DeploymentSummary
+from thinkube_catalog.domain.deployments import DeploymentSummary, KeyReusedError
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.operations import changes, upgrade
 from thinkube_catalog.operations.platform import Platform
@@ -170,10 +170,11 @@ def _upgrade(platform: Platform, name: str, fields: Fields) -> None:
     asked = UpgradeRequest(name, apply=fields.get("apply") == "true", key=fields.get("key"))
     try:
         upgrade.request(platform, asked)
-    except UpgradeInvalidError:
+    except (UpgradeInvalidError, KeyReusedError):
         if not asked.apply:
             raise
-        upgrade.request(platform, replace(asked, apply=False))  # in conflict: it is only proposed
+        # What is in conflict is only proposed, now or when this was sent before.
+        upgrade.request(platform, replace(asked, apply=False))
 
 
 def _perform(platform: Platform, action: str, name: str, fields: Fields) -> BulkPlan:

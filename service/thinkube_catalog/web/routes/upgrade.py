@@ -38,7 +38,7 @@ from thinkube_catalog.web.questionnaire import (
     raw_answers,
 )
 from thinkube_catalog.web.site import Site, redirect
-from thinkube_catalog.web.trees import differences
+from thinkube_catalog.web.trees import FileChange, differences
 
 MOST_FILES = 200
 MOST_RELEASES = 50
@@ -168,7 +168,7 @@ def _page(
 
 def _with_plan(site: Site, page: UpgradePage, draft: Draft, planned: UpgradePlan) -> UpgradePage:
     fields = _fields(site, draft, planned)
-    changed = differences(planned.ours, planned.merge.files)
+    changed = _in_order(planned, differences(planned.ours, planned.merge.files))
     said = page.problems or planned.problems
     at_fields = {each.name for each in fields}
     proposal = planned.proposal
@@ -190,6 +190,17 @@ def _with_plan(site: Site, page: UpgradePage, draft: Draft, planned: UpgradePlan
         proposal=_proposal(site.platform, planned.before, proposal) if proposal else None,
         problems=tuple(each for each in said if each.field not in at_fields),
         wrong=len(said),
+    )
+
+
+def _in_order(planned: UpgradePlan, changed: Sequence[FileChange]) -> tuple[FileChange, ...]:
+    """Put first what a person has to look at, and last what is only generated."""
+    unsettled = {each.path for each in planned.conflicts}
+    return tuple(
+        sorted(
+            changed,
+            key=lambda each: (each.path not in unsettled, each.path.startswith((".", "k8s/"))),
+        )
     )
 
 
