@@ -7,10 +7,10 @@ named, happen at named calls, and say how often they did.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import re
-import socket
-import struct
 import subprocess
 import threading
 import time
@@ -18,32 +18,27 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
+import httpx
+
+from tests.faulty import Faulty, FaultyHandler, Reply, serving
 from tests.git_server import answer_with_git
 
 SCOPES = frozenset({"write:organization", "write:repository", "read:user"})
 RESERVED = {"api", "user", "explore"}
 PAGE_CAP = 3  # small, so that paging happens
 _GIT = re.compile(r"/([^/]+)/([^/]+)\.git(/.*)")
-_KINDS = {"orgs": "organization", "repos": "repository", "user": "user", "users": "user"}
-
-
-@dataclass
-class Fault:
-    """What goes wrong, `times` times, at calls whose method and path match `at`.
-
-    Kinds: drop before, drop after, delay, 500, 500 after, 429, half a body, reset.
-    """
-
-    kind: str
-    at: str
-    times: int = 1
-    fired: int = 0
+_KINDS = {
+    "orgs": "organization",
+    "repos": "repository",
+    "user": "user",
+    "users": "user",
+    "packages": "package",
+}
 
 
 @dataclass
@@ -61,6 +56,9 @@ class Stored:
     wrecked: bool = False  # a record without files
     branch_protections: list[Any] = field(default_factory=list)
     tag_protections: list[Any] = field(default_factory=list)
+    hooks: list[Any] = field(default_factory=list)  # with their secrets, which no answer shows
+    secrets: dict[str, str] = field(default_factory=dict)
+    statuses: list[Any] = field(default_factory=list)  # oldest first
     has_pulls: bool = True
     allow_manual_merge: bool = False
     autodetect_manual_merge: bool = False
@@ -81,12 +79,11 @@ class PullRequest:
     looks: int = 2
 
 
-@dataclass
-class GiteaStandIn:
+@dataclass(kw_only=True)
+class GiteaStandIn(Faulty):
     """Its content, for tests to look at and to change as somebody else would."""
 
     root: Path
-    port: int = 0
     version: str = "1.26.0"
     tokens: dict[str, frozenset[str]] = field(default_factory=lambda: {"the-token": SCOPES})
     owners: dict[str, int] = field(default_factory=lambda: {"catalog": 1, "person": 2})
@@ -94,18 +91,14 @@ class GiteaStandIn:
     repositories: list[Stored] = field(default_factory=list)
     redirects: dict[str, int] = field(default_factory=dict)
     renamed_owners: dict[str, str] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
     may_make_owners: bool = True
     is_owner: bool = True
+    readers: set[str] = field(default_factory=set)  # tokens that may not write
     http_git_disabled: bool = False
+    webhooks_disabled: bool = False
+    delivered: list[tuple[str, int]] = field(default_factory=list)  # addresses and answers
     on_delete: Callable[[], object] = bool  # what happens right after a deletion
     ids: int = 10
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def find(self, owner: str, name: str) -> Stored | None:
         wanted = (owner.lower(), name.lower())
@@ -144,10 +137,33 @@ class GiteaStandIn:
         pull.state, pull.merged = "closed", True
         stored.updated_at = int(time.time())
 
-    def fault(self, kind: str, at: str, times: int = 1) -> Fault:
-        """Have something go wrong from now on."""
-        self.faults.append(Fault(kind, at, times))
-        return self.faults[-1]
+    def deliver(self, stored: Stored, ref: str = "refs/heads/main", event: str = "push") -> None:
+        """Tell the webhooks of a repository, once each, as a push does."""
+        repository = {
+            "id": stored.id,
+            "full_name": f"{stored.owner}/{stored.name}",
+            "html_url": f"{self.url}/{stored.owner}/{stored.name}",
+        }
+        content = {"ref": ref, "total_commits": 1, "commits": [], "repository": repository}
+        body = json.dumps(content, indent=2).encode()
+        for hook in [it for it in stored.hooks if it["active"] and event in it["events"]]:
+            secret = hook["config"].get("secret", "").encode()
+            signature = hmac.new(secret, body, hashlib.sha256).hexdigest() if secret else ""
+            headers = {
+                "Content-Type": "application/json",
+                "X-Gitea-Event": event,
+                "X-Gitea-Event-Type": event,
+                "X-Gitea-Delivery": str(uuid4()),
+                "X-Gitea-Signature": signature,
+                "X-Gogs-Event": event,
+                "X-Gogs-Signature": signature,
+            }
+            url = hook["config"]["url"]
+            try:
+                answer = httpx.post(url, content=body, headers=headers, timeout=5).status_code
+            except httpx.HTTPError:
+                answer = 0  # it is never sent again
+            self.delivered.append((url, answer))
 
     def git(self, stored: Stored, *arguments: str) -> str:
         """Look into a repository by hand."""
@@ -160,28 +176,9 @@ class GiteaStandIn:
 def gitea_stand_in(root: Path) -> Generator[GiteaStandIn]:
     """Serve, on a free port."""
     root.mkdir(parents=True, exist_ok=True)
-    gitea = GiteaStandIn(root)
-    http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gitea": gitea}))
-    http.daemon_threads = False
-    gitea.port = http.server_address[1]
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    gitea = GiteaStandIn(root=root)
+    with serving(gitea, _Handler):
         yield gitea
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
-
-
-@dataclass
-class Reply:
-    """A status, a body to be sent as JSON, and a place to go to."""
-
-    status: int
-    body: Any = None
-    location: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class Refusal(Exception):  # noqa: N818 (it is an answer, not a failure of ours)
@@ -192,109 +189,43 @@ class Refusal(Exception):  # noqa: N818 (it is an answer, not a failure of ours)
         self.reply = Reply(status, {"message": message, "url": "about:blank"})
 
 
-class _Handler(BaseHTTPRequestHandler):
-    gitea: GiteaStandIn
+class _Handler(FaultyHandler):
+    stand_in: GiteaStandIn
 
-    def do_GET(self) -> None:
-        self.gitea.requests.append(f"{self.command} {self.path}")
-        fault = _due(self.gitea, f"{self.command} {self.path}")
-        if fault in {"drop before", "reset"}:
-            _break(self.connection, reset=fault == "reset")
-            self.close_connection = True
-            return
-        if fault == "delay":
-            time.sleep(0.5)
-        if fault in {"500", "429"}:
-            self._send(Reply(int(fault), {"message": ""}, headers={"Retry-After": "1"}))
-            return
-        self._answer(fault)
-
-    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 (as above)
-
-    def _answer(self, fault: str) -> None:
-        sent, self.wfile = self.wfile, BytesIO()  # until it is whole
-        try:
-            self._route()
-            whole = self.wfile.getvalue()
-        finally:
-            self.wfile = sent
-        if fault == "drop after":
-            _break(self.connection, reset=False)
-            self.close_connection = True
-        elif fault == "500 after":
-            self._send(Reply(500, {"message": ""}))
-        elif fault == "half a body":
-            self.wfile.write(whole[: len(whole) - 5])
-            self.close_connection = True
-        else:
-            self.wfile.write(whole)
-
-    def _route(self) -> None:
+    def answer(self) -> None:
         parts = urlsplit(self.path)
         git = _GIT.fullmatch(parts.path)
         if git:
             self._serve_git(git, parts.query)
             return
-        length = int(self.headers.get("Content-Length", 0))
-        body = json.loads(self.rfile.read(length) or b"{}")
-        call = Call(self.gitea, self.command, parts.path, parse_qs(parts.query), body)
+        call = Call(self.stand_in, self.command, parts.path, parse_qs(parts.query), self.body())
         try:
             call.admit(self.headers.get("Authorization", ""))
-            with self.gitea.lock:
+            with self.stand_in.lock:
                 reply = call.answer()
         except Refusal as refusal:
             reply = refusal.reply
-        self._send(reply)
+        self.send(reply)
 
     def _serve_git(self, git: re.Match[str], query: str) -> None:
         owner, name, rest = git.groups()
         given = self.headers.get("Authorization", "").removeprefix("Basic ")
         token = base64.b64decode(given).decode().partition(":")[2]
-        moved = self.gitea.redirects.get(f"{owner}/{name}")
-        stored = self.gitea.find(owner, name)
-        if token not in self.gitea.tokens:
-            self._send(Reply(401, None, headers={"WWW-Authenticate": "Basic"}))
+        moved = self.stand_in.redirects.get(f"{owner}/{name}")
+        stored = self.stand_in.find(owner, name)
+        if token not in self.stand_in.tokens:
+            self.send(Reply(401, None, headers={"WWW-Authenticate": "Basic"}))
         elif stored is None and moved is not None:
-            self._send(Reply(301, None, "elsewhere"))
+            self.send(Reply(301, None, "elsewhere"))
         elif stored is None:
-            self._send(Reply(404))
+            self.send(Reply(404))
         elif stored.archived and "receive-pack" in rest + query:
-            self._send(Reply(403))
+            self.send(Reply(403))
         else:
-            answer_with_git(self, self.gitea.root, f"/{stored.id}.git{rest}", query, "catalog")
+            answer_with_git(self, self.stand_in.root, f"/{stored.id}.git{rest}", query, "catalog")
             if rest == "/git-receive-pack":
                 stored.updated_at = int(time.time())
-
-    def _send(self, reply: Reply) -> None:
-        content = b"" if reply.body is None else json.dumps(reply.body).encode()
-        self.send_response(reply.status)
-        for header, value in reply.headers.items():
-            self.send_header(header, value)
-        if reply.location:
-            self.send_header("Location", reply.location)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Say nothing on the terminal."""
-
-
-def _due(gitea: GiteaStandIn, call: str) -> str:
-    with gitea.lock:
-        for fault in gitea.faults:
-            if fault.fired < fault.times and re.search(fault.at, call):
-                fault.fired += 1
-                return fault.kind
-    return ""
-
-
-def _break(connection: socket.socket, *, reset: bool) -> None:
-    if reset:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-    else:
-        connection.shutdown(socket.SHUT_RDWR)
+                threading.Thread(target=self.stand_in.deliver, args=(stored,)).start()
 
 
 @dataclass
@@ -306,10 +237,12 @@ class Call:
     path: str
     query: dict[str, list[str]]
     body: dict[str, Any]
+    token: str = ""
 
     def admit(self, authorization: str) -> None:
         """Check token and scope, before anything is looked for."""
-        scopes = self.gitea.tokens.get(authorization.removeprefix("token "))
+        self.token = authorization.removeprefix("token ")
+        scopes = self.gitea.tokens.get(self.token)
         if scopes is None:
             raise Refusal(401, "invalid username, password or token")
         kind = _KINDS.get(self.path.split("/")[3])
@@ -355,6 +288,9 @@ class Call:
                 return Reply(307, None, f"/api/v1/orgs/{there}")
             case "GET", [name] if name in owners and name not in self.gitea.people:
                 return Reply(200, {"id": owners[name], "name": name})
+            case "GET", [name, "repos"] if name in owners:
+                mine = [it for it in self.gitea.repositories if it.owner == name]
+                return Reply(200, [self._shown(it) for it in self._page_of(mine)])
             case "POST", [name, "repos"] if name in owners:
                 return self._make_repository(name)
         return Reply(404, {"message": "not found"})
@@ -400,6 +336,10 @@ class Call:
             "branch_protections": self._branch_protections,
             "tag_protections": self._tag_protections,
             "pulls": self._pulls,
+            "hooks": self._hooks,
+            "actions": self._secrets,
+            "statuses": self._make_status,
+            "commits": self._combined,
         }
         if rest:
             return answers[rest[0]](stored, rest[1:])
@@ -545,12 +485,89 @@ class Call:
         stored.tag_protections.append(self.body)
         return Reply(201, self.body)
 
+    def _hooks(self, stored: Stored, rest: list[str]) -> Reply:
+        if self.gitea.webhooks_disabled:
+            raise Refusal(403, "webhooks disabled by administrator")
+        if self.method == "GET":
+            return Reply(200, [_shown_hook(it) for it in self._page_of(stored.hooks)])
+        if self.method == "POST":
+            return self._make_hook(stored)
+        hook = next((it for it in stored.hooks if str(it["id"]) == rest[0]), None)
+        if hook is None:
+            return Reply(404, {"message": "not found"})
+        if self.method == "DELETE":
+            stored.hooks.remove(hook)
+            return Reply(204)
+        changed = dict(self.body.get("config", {}))
+        changed.pop("secret", None)  # it can be given, and has no effect
+        hook["config"] |= changed
+        hook |= _hook_fields(self.body)
+        return Reply(200, _shown_hook(hook))
+
+    def _make_hook(self, stored: Stored) -> Reply:
+        config = self.body.get("config", {})
+        if self.body.get("type") not in {"gitea", "gogs"} or not config.get("url"):
+            raise Refusal(422, "invalid hook")
+        if config.get("content_type") not in {"json", "form"}:
+            raise Refusal(422, "Invalid content type")
+        self.gitea.ids += 1
+        hook = {"id": self.gitea.ids, "type": self.body["type"], "config": dict(config)}
+        stored.hooks.append({**hook, **_hook_fields(self.body)})
+        return Reply(201, _shown_hook(stored.hooks[-1]))
+
+    def _secrets(self, stored: Stored, rest: list[str]) -> Reply:
+        if len(rest) != 2 or rest[0] != "secrets":
+            return Reply(404, {"message": "not found"})
+        name = rest[1].upper()
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) or name.startswith(("GITEA_", "GITHUB_")):
+            raise Refusal(400, "invalid secret name")
+        there = name in stored.secrets
+        if self.method == "DELETE":
+            stored.secrets.pop(name, None)
+            return Reply(204) if there else Reply(404, {"message": "not found"})
+        stored.secrets[name] = self.body["data"]
+        return Reply(204 if there else 201)
+
+    def _make_status(self, stored: Stored, rest: list[str]) -> Reply:
+        if not self._is_commit(stored, rest[0]):
+            return Reply(500, {"message": ""})
+        status = {
+            "id": len(stored.statuses) + 1,
+            "sha": rest[0],
+            "status": self.body["state"],
+            "context": self.body["context"],
+            "target_url": self.body.get("target_url", ""),
+            "description": self.body.get("description", ""),
+        }
+        stored.statuses.append(status)
+        return Reply(201, status)
+
+    def _combined(self, stored: Stored, rest: list[str]) -> Reply:
+        if rest[1:] != ["status"] or not self._is_commit(stored, rest[0]):
+            return Reply(404, {"message": "not found"})
+        mine = [it for it in stored.statuses if it["sha"] == rest[0]]
+        newest = list({it["context"]: it for it in mine}.values())
+        state = "pending" if not mine else mine[-1]["status"]
+        shown = self._page_of(newest)
+        return Reply(200, {"state": state, "sha": rest[0], "statuses": shown or None})
+
+    def _page_of(self, entries: list[Any]) -> list[Any]:
+        page = int(self.query.get("page", ["1"])[0])
+        limit = min(PAGE_CAP, int(self.query.get("limit", ["30"])[0]))
+        return entries[(page - 1) * limit : page * limit]
+
+    def _is_commit(self, stored: Stored, sha: str) -> bool:
+        command = ["git", "-C", str(self.gitea.path(stored)), "cat-file", "-e", f"{sha}^{{commit}}"]
+        return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
+
     def _has(self, stored: Stored, branch: str) -> bool:
         return bool(self.gitea.git(stored, "for-each-ref", f"refs/heads/{branch}"))
 
     def _shown(self, stored: Stored) -> dict[str, Any]:
         return {
             "id": stored.id,
+            "name": stored.name,
+            "permissions": {"pull": True, "push": self.token not in self.gitea.readers},
             "full_name": f"{stored.owner}/{stored.name}",
             "empty": not self.gitea.git(stored, "for-each-ref", "refs/heads"),
             "default_branch": stored.default_branch,
@@ -561,3 +578,18 @@ class Call:
             "updated_at": datetime.fromtimestamp(stored.updated_at, UTC).isoformat(),
             "clone_url": f"http://another-name.invalid/{stored.owner}/{stored.name}.git",
         }
+
+
+def _hook_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """What a call sets, and sets back where it says nothing of it."""
+    return {
+        "active": body.get("active", False),
+        "events": body.get("events") or ["push"],
+        "branch_filter": body.get("branch_filter", ""),
+        "authorization_header": body.get("authorization_header", ""),
+    }
+
+
+def _shown_hook(hook: dict[str, Any]) -> dict[str, Any]:
+    config = {key: text for key, text in hook["config"].items() if key != "secret"}
+    return {**hook, "config": config}

@@ -18,6 +18,7 @@ from pathlib import Path
 from thinkube_catalog.domain.catalog import Catalog, CatalogEntry, Release, Source
 from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.forge import (
+    Build,
     Change,
     Commit,
     CommitNotFoundError,
@@ -28,6 +29,7 @@ from thinkube_catalog.domain.forge import (
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
+    RolloutState,
     Signature,
 )
 from thinkube_catalog.domain.gitops import (
@@ -209,6 +211,20 @@ class StandInForge:
             if theirs != marker:
                 raise RepositoryTakenError(repository)
             world.repositories.pop(str(repository), None)
+
+    def connect(self, repository: Repository, marker: str) -> None:
+        """Nobody has to be told."""
+
+    def disconnect(self, repository: Repository, marker: str) -> None:
+        """Nothing is there."""
+
+    def build(self, repository: Repository, commit: str) -> Build | None:
+        """Nothing is built."""
+
+    def show_rollout(
+        self, repository: Repository, commit: str, state: RolloutState, description: str
+    ) -> None:
+        """Nobody looks."""
 
     @contextmanager
     def _answering(self) -> Iterator[World]:

@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Callers send it as a bearer token. Required on any address but loopback.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics` and nothing else, for the monitoring, beside the token "
+        "above.",
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Further host names by which browsers may call the service, by commas.",
@@ -140,6 +145,30 @@ class Settings(BaseSettings):
         "there. Empty means that pushes are looked for.",
     )
 
+    # Building images
+    build_user: str = Field(
+        default="",
+        description="Account in Gitea by which workflows push images and commit their tags.",
+    )
+    build_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its token, with write:package and write:repository; workflows can read it. "
+        "Empty means that no images are built.",
+    )
+    build_runner: str = Field(
+        default="buildah",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Label of the runners that build images; they have bash, git and buildah.",
+    )
+    registry_user: str = Field(
+        default="",
+        description="Account at the registry, where that is another than Gitea's own.",
+    )
+    registry_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its password or token there; workflows can read it.",
+    )
+
     # The GitOps engine
     engine: Literal["local", "argocd"] = Field(
         default="local",
@@ -200,6 +229,11 @@ class Settings(BaseSettings):
         default="",
         description="ClusterSecretStore that External Secrets fetch from.",
     )
+    secret_property: str = Field(
+        default="",
+        description="Field of the store's entries that holds the value, where entries have fields "
+        "(as in Vault); empty means the whole entry.",
+    )
 
     # The catalog
     catalog: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -225,8 +259,9 @@ class Settings(BaseSettings):
         description="Base domain of deployed applications.",
     )
     container_registry: str = Field(
-        default="registry.localhost",
-        description="Where images are pushed to and pulled from, without a scheme.",
+        default="",
+        description="Where images are pushed to and pulled from, without a scheme; empty means "
+        "Gitea's own registry, or registry.localhost without a Gitea.",
     )
     routing: Literal["gateway", "ingress"] = Field(
         default="gateway",
@@ -300,6 +335,24 @@ class Settings(BaseSettings):
             message = (
                 f"{PREFIX}SECRET_STORE is needed, because "
                 f"{PREFIX}SECRET_DELIVERY is external-secret"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _require_what_builds_need(self) -> Self:
+        if not self.build_token.get_secret_value():
+            return self
+        if self.forge != "gitea" or not self.build_user:
+            message = (
+                f"{PREFIX}BUILD_TOKEN needs {PREFIX}BUILD_USER beside it, the name of its account, "
+                f"and {PREFIX}FORGE=gitea, where it builds"
+            )
+            raise ValueError(message)
+        if self.container_registry and not self.registry_token.get_secret_value():
+            message = (
+                f"images would be pushed to {self.container_registry} without an account; set "
+                f"{PREFIX}REGISTRY_USER and {PREFIX}REGISTRY_TOKEN"
             )
             raise ValueError(message)
         return self

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.builders import A_MOMENT
 from tests.gitea_stand_in import gitea_stand_in
-from thinkube_catalog.adapters.gitea import GiteaForge
+from thinkube_catalog.adapters.gitea import Care, GiteaForge, Hook
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.domain.errors import InvalidError
@@ -31,10 +31,12 @@ from thinkube_catalog.domain.forge import (
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
+    RolloutState,
     Signature,
     TagMovedError,
 )
 from thinkube_catalog.domain.rendering import File, FileTree
+from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.domain.vetting import path_problems
 
 CHAT = Repository("thinkube-deployments", "chat")
@@ -50,6 +52,11 @@ def tree(**texts: str) -> FileTree:
 FIRST, SECOND, THEIRS = tree(app="1"), tree(app="2"), tree(app="theirs")
 
 
+def a_care() -> Care:
+    hook = Hook("http://127.0.0.1:9/hook", lambda _id: SecretValue("s" * 40), lambda _s: "k")
+    return Care((hook,), {"BUILD_TOKEN": SecretValue("of-the-builder")})
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Forge:
     return MemoryForge()
@@ -63,7 +70,7 @@ def local(tmp_path: Path) -> Forge:
 @pytest.fixture
 def gitea(tmp_path: Path) -> Iterator[Forge]:
     with gitea_stand_in(tmp_path / "gitea") as server:
-        forge = GiteaForge(tmp_path / "mirrors", server.url, "the-token")
+        forge = GiteaForge(tmp_path / "mirrors", server.url, "the-token", care=a_care())
         yield forge
         forge.close()
 
@@ -74,7 +81,7 @@ def live_gitea(tmp_path: Path) -> Iterator[Forge]:
     url, token = (os.environ[f"THINKUBE_TEST_GITEA_{name}"] for name in ("URL", "TOKEN"))
     place = f"{url}/api/v1/repos/{CHAT}"
     httpx.delete(place, headers={"Authorization": f"token {token}"}, timeout=30)
-    forge = GiteaForge(tmp_path / "mirrors", url, token)
+    forge = GiteaForge(tmp_path / "mirrors", url, token, care=a_care())
     yield forge
     forge.close()
 
@@ -301,6 +308,41 @@ def test_publications_at_the_same_time_all_end_up_in_the_history(
         )
     assert {commit.id for commit in forge.history(chat)} == {commit.id for commit in commits}
     assert len(forge.history(chat)) == len(trees)
+
+
+def test_connecting_twice_and_disconnecting_twice_leaves_the_repository(
+    forge: Forge, chat: Repository
+) -> None:
+    forge.connect(chat, "deployment 1")
+    commit = forge.publish(chat, FIRST, "First", US)
+    forge.connect(chat, "deployment 1")
+    forge.disconnect(chat, "deployment 1")
+    forge.disconnect(chat, "deployment 1")
+    assert forge.head(chat) == commit
+
+
+def test_only_whose_it_is_connects_a_repository(forge: Forge, chat: Repository) -> None:
+    with pytest.raises(RepositoryTakenError):
+        forge.connect(chat, "deployment 2")
+    forge.disconnect(chat, "deployment 2")
+    with pytest.raises(RepositoryNotFoundError):
+        forge.connect(Repository(CHAT.owner, "nowhere"), "deployment 1")
+    forge.disconnect(Repository(CHAT.owner, "nowhere"), "deployment 1")
+
+
+def test_nothing_is_built_for_a_commit_by_itself(forge: Forge, chat: Repository) -> None:
+    commit = forge.publish(chat, FIRST, "First", US)
+    assert forge.build(chat, commit.id) is None
+    assert forge.build(chat, "0" * 40) is None
+    assert forge.build(Repository(CHAT.owner, "nowhere"), commit.id) is None
+
+
+def test_how_a_deployment_stands_is_no_build_of_its_commit(forge: Forge, chat: Repository) -> None:
+    commit = forge.publish(chat, FIRST, "First", US)
+    for state in RolloutState:
+        forge.show_rollout(chat, commit.id, state, f"it is {state}")
+        forge.show_rollout(chat, commit.id, state, f"it is {state}")
+    assert forge.build(chat, commit.id) is None
 
 
 def test_a_repository_ensured_by_many_at_once_belongs_to_one(forge: Forge) -> None:

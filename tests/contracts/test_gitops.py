@@ -17,11 +17,13 @@ from tests.adapters.local_engine.projects import (
     wait_for,
     wait_healthy,
 )
+from tests.argocd_world import argocd_world, live_world
 from thinkube_catalog.adapters.local_engine.conditions import Timings
 from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
 from thinkube_catalog.adapters.memory.engine import MemoryEngine
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.memory.secrets import MemorySecrets
+from thinkube_catalog.domain.forge import Forge
 from thinkube_catalog.domain.gitops import (
     Application,
     ApplicationNotFoundError,
@@ -39,22 +41,50 @@ WITH_TOKEN = Application("legal-qa", REPOSITORY, "deployment-1", {"TOKEN": "lega
 
 @dataclass(frozen=True)
 class World:
-    forge: MemoryForge
+    forge: Forge
     secrets: MemorySecrets
     engine: GitOpsEngine
 
 
-@pytest.fixture(params=["memory", "local"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+@pytest.fixture
+def memory() -> World:
     forge, secrets = MemoryForge(), MemorySecrets()
-    forge.ensure_repository(REPOSITORY, LEGAL_QA.marker)
-    if request.param == "memory":
-        yield World(forge, secrets, MemoryEngine(forge, secrets))
-        return
+    return World(forge, secrets, MemoryEngine(forge, secrets))
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[World]:
+    forge, secrets = MemoryForge(), MemorySecrets()
     engine = LocalEngine(tmp_path / "engine", forge, secrets, Options(timings=QUICK))
     engine.start()
     yield World(forge, secrets, engine)
     engine.stop(leave_running=False)
+
+
+@pytest.fixture
+def argocd() -> Iterator[World]:
+    with argocd_world() as world:
+        yield World(world.forge, world.secrets, world.engine)
+
+
+@pytest.fixture
+def live_argocd(tmp_path: Path) -> Iterator[World]:
+    with live_world(tmp_path, REPOSITORY) as world:
+        yield World(world.forge, world.secrets, world.engine)
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "local",
+        "argocd",
+        pytest.param("live_argocd", marks=[pytest.mark.live, pytest.mark.timeout(400)]),
+    ]
+)
+def world(request: pytest.FixtureRequest) -> World:
+    chosen: World = request.getfixturevalue(request.param)
+    chosen.forge.ensure_repository(REPOSITORY, LEGAL_QA.marker)
+    return chosen
 
 
 def test_an_application_without_commits_is_missing(world: World) -> None:
@@ -79,7 +109,7 @@ def test_a_broken_version_never_replaces_a_healthy_one(world: World) -> None:
     broken = push(world.forge, project("two", [container(port="eighty")]))
     status = wait_failed(world.engine, broken)
     assert (status.serving, status.health) == (good.id, Health.DEGRADED)
-    assert status.causes[0].kind is CauseKind.BAD_DESCRIPTOR
+    assert status.causes[0].kind in {CauseKind.BAD_DESCRIPTOR, CauseKind.INVALID_OBJECT}
     assert "port" in status.causes[0].message
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,7 +29,7 @@ from thinkube_catalog.api.guard import Access
 from thinkube_catalog.api.metrics import Metrics
 from thinkube_catalog.domain.catalog import Catalog, CatalogEntry
 from thinkube_catalog.domain.errors import UnavailableError
-from thinkube_catalog.domain.forge import Repository, Signature
+from thinkube_catalog.domain.forge import Deliveries, Repository, Signature
 from thinkube_catalog.domain.gitops import Cause, CauseKind
 from thinkube_catalog.domain.questions import Choice, Question
 from thinkube_catalog.domain.rendering import File, FileTree
@@ -153,6 +153,8 @@ def a_scene(
     looks: int = 0,
     carried_out: bool = True,
     inline: bool = True,
+    deliveries: Deliveries | None = None,
+    pushed: Callable[[Repository], None] = lambda _repository: None,
 ) -> Scene:
     """Return the API on a platform whose runs are carried out at once, or when launched."""
     forge, secrets = MemoryForge(), MemorySecrets()
@@ -181,6 +183,8 @@ def a_scene(
         version="0.0.0",
         metrics=metrics,
         checks={"database": lambda: checks["database"]},
+        deliveries=deliveries,
+        pushed=pushed,
     )
     return Scene(platform, engine, carrying, secrets, app, checks)
 

@@ -120,6 +120,19 @@ def test_the_token_opens_everything(locked: httpx.Client, given: str) -> None:
     assert locked.get("/api/v1/templates", headers=headers).status_code == 200
 
 
+def test_the_token_of_the_monitoring_opens_the_metrics_and_nothing_else(tmp_path: Path) -> None:
+    access = Access(token=TOKEN, metrics_token="monitoring")
+    headers = {"authorization": "Bearer monitoring"}
+    with a_scene(tmp_path, access=access).client() as client:
+        assert client.get("/metrics", headers=headers).status_code == 200
+        for path in ("/api/v1/templates", "/openapi.json", "/", "/metrics/", "/metricsx"):
+            assert client.get(path, headers=headers).status_code == 401
+
+
+def test_no_token_of_the_monitoring_is_no_empty_one(locked: httpx.Client) -> None:
+    assert locked.get("/metrics", headers={"authorization": "Bearer "}).status_code == 401
+
+
 def test_health_is_told_to_everybody(locked: httpx.Client) -> None:
     assert locked.get("/health").status_code == locked.get("/ready").status_code == 200
 

@@ -65,6 +65,7 @@ def test_every_address_is_one_that_callers_rely_on(document: dict[str, Any]) -> 
         "POST /api/v1/deployments/{name}/rollback",
         "POST /api/v1/deployments/{name}/upgrade",
         "POST /api/v1/deployments/{name}/upgrade/preview",
+        "POST /api/v1/hooks/gitea",
         "POST /api/v1/templates/{name}/form",
         "POST /api/v1/templates/{name}/preview",
         "PUT /api/v1/secrets/{key}",

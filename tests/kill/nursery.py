@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 from tests.stand_ins import (
     NEWER,
@@ -37,11 +38,13 @@ from thinkube_catalog.adapters.durable import (
     Carrying,
     DurableRuns,
 )
+from thinkube_catalog.adapters.fenced import fenced
 from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.secret_store import SqlSecrets, keys_from
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import (
     DeploymentNotFoundError,
     EventKind,
@@ -50,6 +53,7 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.questions import Answers
+from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations import changes, deploy, runs, secret_delivery, upgrade
 from thinkube_catalog.operations.deploy import DeploymentRequest
@@ -111,15 +115,16 @@ class Service:
     def __post_init__(self) -> None:
         database = Database(f"sqlite:///{self.folder / 'catalog.db'}")
         self.shelf = Shelf(self.folder / "world")
-        self.runs = DurableRuns(f"sqlite:///{self.folder / 'runs.db'}")
+        replicas = SqlReplicas(database, Replica(uuid4().hex, "1"), alone=True)
+        self.runs = DurableRuns(self.folder / "runs.db", replicas)
         self.records = SqlDeployments(database)
         forge = LocalForge(self.folder / "forge")
         self.platform = Platform(
             catalogs=StandInCatalogs(),
             sources=StandInSources(),
             renderer=StandInRenderer(),
-            forge=Deadly(forge, self.scythe),
-            engine=Deadly(StandInEngine(self.shelf, forge), self.scythe),
+            forge=fenced(Deadly(forge, self.scythe), replicas.check),
+            engine=fenced(Deadly(StandInEngine(self.shelf, forge), self.scythe), replicas.check),
             deployments=Deadly(self.records, self.scythe),
             runs=self.runs,
             secrets=Deadly(SqlSecrets(database, KEYS), self.scythe),

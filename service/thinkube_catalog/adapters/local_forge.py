@@ -48,6 +48,7 @@ from thinkube_catalog.adapters.git.references import (
 )
 from thinkube_catalog.adapters.locks import LockTimeoutError, holding
 from thinkube_catalog.domain.forge import (
+    Build,
     Change,
     Commit,
     CommitNotFoundError,
@@ -57,6 +58,7 @@ from thinkube_catalog.domain.forge import (
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
+    RolloutState,
     Signature,
     TagMovedError,
     check_proposal,
@@ -213,6 +215,23 @@ class LocalForge:
             aside = emptied_aside(self._root) / path.name
             path.rename(aside)
             shutil.rmtree(aside)
+
+    def connect(self, repository: Repository, marker: str) -> None:
+        """Find it in order: nobody has to be told of a push to a folder, and nothing builds."""
+        if _marker(self._existing(repository)) != marker:
+            raise RepositoryTakenError(repository)
+
+    def disconnect(self, repository: Repository, marker: str) -> None:  # noqa: ARG002 (nothing is there)
+        """Do nothing: `connect` has put nothing there."""
+        check_repository(repository)
+
+    def build(self, repository: Repository, commit: str) -> Build | None:
+        """Return None: nothing is built here."""
+
+    def show_rollout(
+        self, repository: Repository, commit: str, state: RolloutState, description: str
+    ) -> None:
+        """Do nothing: a bare repository has no place for it."""
 
     def _path(self, repository: Repository) -> Path:
         check_repository(repository)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from thinkube_catalog.adapters.sql.database import Database
@@ -62,6 +65,10 @@ class SealingKey:
             )
         key = hashlib.sha256(b"thinkube-catalog seal " + text.encode()).digest()
         return cls(hashlib.sha256(b"id " + key).hexdigest()[:12], key)
+
+    def derive(self, purpose: str) -> str:
+        """Return a secret of its own for a purpose: nobody finds another, or the key, by it."""
+        return hmac.new(self._key, b"for " + purpose.encode(), hashlib.sha256).hexdigest()
 
     def seal(self, name: str, value: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
@@ -114,6 +121,10 @@ class SqlSecrets:
             sealed=self._sealing.seal(key, value.reveal()),
             changed_at=datetime.now(UTC),
         )
+        # Two replicas may store a new one at once.
+        with suppress(IntegrityError), self._database.writing() as session:
+            session.merge(row)
+            return
         with self._database.writing() as session:
             session.merge(row)
 
@@ -133,9 +144,7 @@ class SqlSecrets:
 
     def remove(self, key: str) -> None:
         with self._database.writing() as session:
-            row = session.get(SecretRow, key)
-            if row is not None:
-                session.delete(row)
+            session.execute(delete(SecretRow).where(col(SecretRow.key) == key))
 
     def reseal(self) -> int:
         """Seal everything with the first key; return how many were sealed by another.

@@ -9,10 +9,19 @@ from fastapi import APIRouter, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from thinkube_catalog.api import catalog, deployments, description, errors, secrets, streams
+from thinkube_catalog.api import (
+    catalog,
+    deployments,
+    description,
+    errors,
+    hooks,
+    secrets,
+    streams,
+)
 from thinkube_catalog.api.guard import Access, Guard
 from thinkube_catalog.api.metrics import Metrics
 from thinkube_catalog.api.schemas import Ready
+from thinkube_catalog.domain.forge import Deliveries, Repository
 from thinkube_catalog.operations.platform import Platform
 
 Check = Callable[[], str]
@@ -38,10 +47,15 @@ def create_app(
     *,
     version: str,
     checks: Mapping[str, Check] | None = None,
+    deliveries: Deliveries | None = None,
+    pushed: Callable[[Repository], None] = lambda _repository: None,
     metrics: Metrics | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] = _nothing,
 ) -> FastAPI:
-    """Return the app on a platform. `checks` are what readiness asks, by part."""
+    """Return the app on a platform. `checks` are what readiness asks, by part.
+
+    `pushed` is called for each push that `deliveries` believes.
+    """
     app = FastAPI(
         title="Thinkube Catalog",
         version=version,
@@ -56,6 +70,7 @@ def create_app(
     description.install(app)
     for part in (catalog, deployments, streams, secrets):
         app.include_router(part.routes(platform))
+    app.include_router(hooks.routes(deliveries, pushed))
     app.include_router(_operation(checks or {}, metrics))
     # The last one added is met first.
     app.add_middleware(Guard, access=access)

@@ -9,6 +9,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from thinkube_catalog.api.schemas import PushDelivery
+
 MEDIA_TYPE = "application/problem+json"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
 _NOT_OURS = ("HTTPValidationError", "ValidationError")
@@ -29,6 +31,7 @@ def _described(app: FastAPI, original: Callable[[], Document]) -> Document:
     for item in document["paths"].values():
         for operation in item.values():
             _describe_errors(operation["responses"])
+    document["components"]["schemas"]["PushDelivery"] = PushDelivery.model_json_schema()
     for name in _NOT_OURS:
         document["components"]["schemas"].pop(name, None)
     return document

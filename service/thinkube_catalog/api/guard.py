@@ -11,12 +11,17 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import problem_response
 
 LARGEST_BODY = 2 * 1024 * 1024
 """Bytes of a request body; answers and secrets are small."""
 
 OPEN_PATHS = ("/health", "/ready")
+METRICS_PATH = "/metrics"
+SIGNED_PATHS = (f"{PREFIX}/hooks/gitea",)
+"""Deliveries; the route itself believes none that is not signed."""
+
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HEADERS = {
@@ -32,10 +37,14 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call: by which host names, and with which token (none: no token needed)."""
+    """Who may call: by which host names, and with which token (none: no token needed).
+
+    `metrics_token` opens the metrics and nothing else.
+    """
 
     hosts: Sequence[str] = ("127.0.0.1", "localhost", "::1")
     token: str = ""
+    metrics_token: str = ""
 
     def refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str, str] | None:
         """Return status, kind and sentence of a refusal; None lets the request pass."""
@@ -44,18 +53,22 @@ class Access:
             return 403, "host-not-allowed", f"{host!r} is not a name of this service"
         if method not in SAFE_METHODS and (origin := _other_origin(headers)):
             return 403, "origin-not-allowed", f"pages of {origin} may not call this service"
-        if self.token and path not in OPEN_PATHS and not self._has_token(headers):
+        open_to_all = path in OPEN_PATHS or (method == "POST" and path in SIGNED_PATHS)
+        if self.token and not open_to_all and not self._has_token(path, headers):
             return 401, "token-required", "send the service's token: Authorization: Bearer …"
         return None
 
-    def _has_token(self, headers: Headers) -> bool:
+    def _has_token(self, path: str, headers: Headers) -> bool:
         """Take the token as a bearer token, or as the password that a browser has asked for."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             given = _password(given)
         elif scheme.lower() != "bearer":
             return False
-        return secrets.compare_digest(given.strip().encode(), self.token.encode())
+        tokens = (self.token, self.metrics_token) if path == METRICS_PATH else (self.token,)
+        return any(
+            secrets.compare_digest(given.strip().encode(), each.encode()) for each in tokens if each
+        )
 
 
 class Guard:

@@ -534,6 +534,24 @@ class UpgradePublic(Wire):
     proposed: bool = Field(description="It waits there already.")
 
 
+class PushDelivery(BaseModel):
+    """What Gitea delivers after a push, as far as it matters; it is read once it is signed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ref": "refs/heads/main",
+                    "repository": {"id": 7, "full_name": "thinkube-deployments/legal-qa"},
+                }
+            ]
+        }
+    )
+
+    ref: str = Field(description="The full name of the branch or tag.")
+    repository: dict[str, Json] = Field(description="The repository, by `id` and `full_name`.")
+
+
 class RemovalItem(Wire):
     """One thing that removal touches."""
 

@@ -21,6 +21,8 @@ class Conventions:
     and `<app>-storage-credentials` into each namespace. `egress_cidrs` are private address ranges
     that applications may reach beside the cluster and the public internet.
     `namespace_prefix` stands before a deployment's name in the name of its namespace.
+    `builds` says that projects come with the workflow that builds their images, on runners with
+    the label `build_runner`.
     `gpu_memory_slack` is how many percent less than asked a GPU may report: cards sold with
     80 GB report 79.6 GiB. Empty names mean that the cluster's default is meant.
     """
@@ -28,6 +30,8 @@ class Conventions:
     domain_name: str = "localhost"
     container_registry: str = "registry.localhost"
     image_owner: str = "thinkube"
+    builds: bool = False
+    build_runner: str = "buildah"
     namespace_prefix: str = ""
     routing: str = "gateway"
     gateway_name: str = "thinkube-gateway"

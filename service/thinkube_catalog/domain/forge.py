@@ -6,13 +6,15 @@ Each promise below is kept by `tests/contracts/test_forge.py`, for every forge.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from thinkube_catalog.domain.errors import (
     ConflictError,
+    DeniedError,
     InvalidError,
     NotFoundError,
     Problem,
@@ -89,6 +91,33 @@ class Proposal:
     @property
     def head(self) -> str:
         return self.commits[0].id
+
+
+class BuildState(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the forge makes of a commit: its images. `url` is a page for people, or empty."""
+
+    state: BuildState
+    url: str = ""
+    description: str = ""
+
+
+class RolloutState(StrEnum):
+    """How the deployment of a commit stands."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+SKIP_BUILD = "[skip ci]"
+"""In its message, this says that a commit's images are built already."""
 
 
 class Forge(Protocol):
@@ -185,6 +214,53 @@ class Forge(Protocol):
         Raises RepositoryTakenError if its marker is another.
         """
         ...
+
+    def connect(self, repository: Repository, marker: str) -> None:
+        """Have pushes told to whom this installation wants them told, and images built.
+
+        Comes before the first publication, which is built at once. Repeating it changes nothing.
+        Raises RepositoryTakenError if its marker is another, RepositoryNotFoundError.
+        """
+        ...
+
+    def disconnect(self, repository: Repository, marker: str) -> None:
+        """Take away what `connect` has put there; the repository stays.
+
+        Does nothing if that is gone, or the repository is, or its marker is another.
+        """
+        ...
+
+    def build(self, repository: Repository, commit: str) -> Build | None:
+        """Return how the build of a commit's images is; None where nothing is built for it."""
+        ...
+
+    def show_rollout(
+        self, repository: Repository, commit: str, state: RolloutState, description: str
+    ) -> None:
+        """Show people who look at the commit how its deployment stands; the newest counts.
+
+        It is no build. Does nothing where there is no place for it.
+        """
+        ...
+
+
+class Deliveries(Protocol):
+    """What the forge tells this service by itself; anybody may send something like it."""
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Repository | None:
+        """Return the repository whose default branch was pushed to; its head is read anew.
+
+        None for what is no such push, and for one that was delivered before. Names of headers are
+        in small letters. Raises DeliveryRefusedError unless it is signed for its repository.
+        """
+        ...
+
+
+class DeliveryRefusedError(DeniedError):
+    """The same words whatever was wrong: they tell nobody which repositories there are."""
+
+    def __init__(self) -> None:
+        super().__init__("this delivery is not signed by the forge of this installation")
 
 
 class RepositoryTakenError(ConflictError):

@@ -52,6 +52,12 @@ class CauseKind(StrEnum):
     MISSING_SECRET = "missing secret"  # noqa: S105 (the name of a cause)
     JOB_FAILED = "job failed"
     SYNC_ERROR = "sync error"
+    INVALID_OBJECT = "invalid object"
+    ADMISSION_DENIED = "admission denied"
+    VOLUME_PENDING = "volume pending"
+    BUILDING = "building"
+    BUILD_FAILED = "build failed"
+    REPOSITORY_UNREACHABLE = "repository unreachable"
     REMOVED = "removed"
     UNKNOWN = "unknown"
 
@@ -179,3 +185,18 @@ class ApplicationTakenError(ConflictError):
 class EngineUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the GitOps engine did not answer: {reason}")
+        self.reason = reason
+
+
+class EngineRefusedError(EngineUnavailableError):
+    """The engine answers, but not to us: somebody has to give a right, or a better token."""
+
+    def __str__(self) -> str:
+        return f"the GitOps engine refuses this: {self.reason}"
+
+
+class EngineBusyError(EngineUnavailableError):
+    """What was asked for has to wait for what the engine is doing; asking again may help."""
+
+    def __str__(self) -> str:
+        return f"the GitOps engine is still busy: {self.reason}"

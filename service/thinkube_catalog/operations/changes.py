@@ -17,7 +17,12 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.errors import ConflictError
-from thinkube_catalog.domain.forge import Commit, CommitNotFoundError
+from thinkube_catalog.domain.forge import (
+    SKIP_BUILD,
+    Commit,
+    CommitNotFoundError,
+    Repository,
+)
 from thinkube_catalog.operations import held, secret_delivery
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import (
@@ -207,7 +212,7 @@ def revert(platform: Platform, run: Run) -> Outcome:
     commit = published_by(platform.forge, repository, run)
     if commit is None:
         files = platform.forge.files(repository, target)
-        message = message_of(run, f"Roll back to {target[:12]}")
+        message = message_of(run, _rollback_subject(platform, repository, target))
         commit = platform.forge.publish(repository, files, message, signature_of(run))
     restored = held.following(platform, deployment, commit.id)
     platform.deployments.save(restored.changed(platform.now(), commit=commit.id))
@@ -233,6 +238,7 @@ def remove_repository(platform: Platform, run: Run) -> Outcome:
     deployment = deployment_of(platform, run)
     if not deployment.repository:
         return Done("there was none")
+    platform.forge.disconnect(repository_of(platform, deployment.name), deployment.id)
     if not run.input.get("repository"):
         return Done("kept", {"left": [f"the repository {deployment.repository}"]})
     platform.forge.remove_repository(repository_of(platform, deployment.name), deployment.id)
@@ -251,6 +257,14 @@ REMOVAL_STEPS = (
     Step("secrets", "Delete its own secrets", remove_secrets),
     Step("repository", "See to its repository", remove_repository),
 )
+
+
+def _rollback_subject(platform: Platform, repository: Repository, target: str) -> str:
+    subject = f"Roll back to {target[:12]}"
+    commits = platform.forge.history(repository, LONGEST_HISTORY)
+    message = next((each.message for each in commits if each.id == target), "")
+    # A version that names its own images runs at once, and nothing is to be built anew.
+    return f"{subject} {SKIP_BUILD}" if SKIP_BUILD in message else subject
 
 
 def _latest(platform: Platform, deployment: Deployment) -> Run | None:

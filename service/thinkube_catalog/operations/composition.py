@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from thinkube_catalog.domain.builds import WORKFLOW_PATH
 from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.descriptor import (
     Descriptor,
@@ -13,7 +14,7 @@ from thinkube_catalog.domain.descriptor import (
 from thinkube_catalog.domain.environment import ApplicationContext, Conventions
 from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.questions import Answers
-from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.domain.standard import STANDARD_NAMES
 from thinkube_catalog.operations.platform import Platform
 
@@ -30,7 +31,7 @@ def compose(
     answers: Answers,
     images: Mapping[str, str] | None = None,
 ) -> FileTree:
-    """Render the project and add the Kubernetes objects that its descriptor means.
+    """Render the project and add what its descriptor means: objects, and how images are built.
 
     A project without `thinkube.yaml` stays as it is rendered. `images` are those built before.
     Raises RenderError, AnswersInvalidError, DescriptorInvalidError or ObjectsInvalidError.
@@ -48,15 +49,27 @@ def with_objects(
 ) -> FileTree:
     """Add to a rendered project the Kubernetes objects that its descriptor means.
 
-    Raises RenderError when the project has such a folder itself, or ObjectsInvalidError.
+    Where this installation builds images, the workflow that does is added too. Raises RenderError
+    when the project has such files itself, or ObjectsInvalidError.
     """
     if descriptor is None:
         return tree
     # The typed objects take a while to import, and a project without a descriptor needs none.
+    from thinkube_catalog.domain.builds.project import build_files  # noqa: PLC0415
     from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
 
-    _check_no_objects(tree, context)
-    return tree.with_files(project_files(descriptor, context, images))
+    _check_nothing_of_ours(tree, context)
+    made = project_files(descriptor, context, images)
+    if context.conventions.builds:
+        made |= build_files(descriptor, context, tree)
+    return tree.with_files(made)
+
+
+def built_images(files: Mapping[str, File]) -> dict[str, str]:
+    """Return the images that a deployment's repository has been given, for `compose` to keep."""
+    from thinkube_catalog.domain.kubernetes.kustomization import read_images  # noqa: PLC0415
+
+    return read_images(files)
 
 
 def context_for(
@@ -106,11 +119,17 @@ def told(context: ApplicationContext, answers: Answers) -> dict[str, str]:
     }
 
 
-def _check_no_objects(tree: FileTree, context: ApplicationContext) -> None:
+def _check_nothing_of_ours(tree: FileTree, context: ApplicationContext) -> None:
     problems = [
         Problem("the catalog makes this folder; a template must not", file=path)
         for path in tree
         if path.casefold().startswith(OBJECTS_FOLDER)
     ]
+    if context.conventions.builds:
+        problems += [
+            Problem("the catalog makes this file; a template must not", file=path)
+            for path in tree
+            if path.casefold() == WORKFLOW_PATH
+        ]
     if problems:
         raise RenderError(f"{context.release.location} cannot be deployed", problems)

@@ -21,14 +21,14 @@ from thinkube_catalog.domain.deployments import (
 from thinkube_catalog.domain.descriptor import Descriptor, Variable
 from thinkube_catalog.domain.environment import ApplicationContext
 from thinkube_catalog.domain.errors import ConflictError, InvalidError, Problem, UnavailableError
-from thinkube_catalog.domain.forge import RepositoryNotFoundError
+from thinkube_catalog.domain.forge import Repository, RepositoryNotFoundError
 from thinkube_catalog.domain.naming import name_problems
 from thinkube_catalog.domain.questions import Answers, Form
 from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.domain.standard import PROJECT_NAME
 from thinkube_catalog.operations import providers, secret_delivery
-from thinkube_catalog.operations.composition import compose, context_for
+from thinkube_catalog.operations.composition import built_images, compose, context_for
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.prospect import Prospect, descriptor_for, survey
 from thinkube_catalog.operations.rollout import (
@@ -133,11 +133,12 @@ def publish(platform: Platform, run: Run) -> Outcome:
     deployment = deployment_of(platform, run)
     repository = repository_of(platform, deployment.name)
     clone_url = platform.forge.ensure_repository(repository, deployment.id)
+    platform.forge.connect(repository, deployment.id)
     commit = published_by(platform.forge, repository, run)
     if commit is None:
         commit = platform.forge.publish(
             repository,
-            _project(platform, run),
+            _project(platform, run, _built(platform, repository)),
             message_of(run, _subject(deployment)),
             signature_of(run),
         )
@@ -324,12 +325,21 @@ def _found(bound: Bindings) -> str:
     return f"found {names}" if names else "nothing is missing"
 
 
-def _project(platform: Platform, run: Run) -> FileTree:
+def _built(platform: Platform, repository: Repository) -> dict[str, str]:
+    """Return the images that were built for what the repository holds: they go on running."""
+    head = platform.forge.head(repository)
+    try:
+        return built_images(platform.forge.files(repository, head.id)) if head else {}
+    except InvalidError:  # somebody has pushed what no tree of ours can hold
+        return {}
+
+
+def _project(platform: Platform, run: Run, images: Mapping[str, str] | None = None) -> FileTree:
     deployment = deployment_of(platform, run)
     pairs = cast("list[list[str]]", findings(platform, run, "check").get("bindings", []))
     variables = tuple(Variable(name, value=value) for name, value in pairs)
     context = context_of(platform, deployment, Bindings(variables))
-    return compose(platform, context, Answers(deployment.answers))
+    return compose(platform, context, Answers(deployment.answers), images)
 
 
 def _subject(deployment: Deployment) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from thinkube_catalog.domain.deployments import Deployment, Run
+from thinkube_catalog.domain.deployments import Deployment, Event, Run
 from thinkube_catalog.domain.errors import Problem
-from thinkube_catalog.domain.forge import Commit, Forge, Repository, Signature
+from thinkube_catalog.domain.forge import Commit, Forge, Repository, RolloutState, Signature
 from thinkube_catalog.domain.gitops import Application, ApplicationStatus, Cause
+from thinkube_catalog.operations.building import building, seconds_building
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.showing import show
 from thinkube_catalog.operations.steps import (
     Again,
     Done,
@@ -89,6 +91,8 @@ def sync(platform: Platform, run: Run) -> Outcome:
     if commit != deployment.commit:
         platform.deployments.save(deployment.changed(platform.now(), commit=commit))
     platform.engine.sync(deployment.name, commit)
+    wanted = replace(deployment, commit=commit)
+    show(platform, wanted, RolloutState.PENDING, "being deployed")
     return Done(f"bringing up {commit[:12]}", {"commit": commit})
 
 
@@ -97,18 +101,25 @@ def healthy(platform: Platform, run: Run) -> Outcome:
     deployment = deployment_of(platform, run)
     status = platform.engine.status(deployment.name)
     deployment = _with_newest_commit(platform, deployment, status)
+    past = _events(platform, run)
+    waits = building(platform, run, deployment, past)
+    if isinstance(waits, Again):
+        return waits
+    if waits is not None:
+        return _given_up(platform, deployment, waits)
     if status.healthy_for(deployment.commit):
         saved = deployment.changed(
             platform.now(), url=status.url, healthy_commit=deployment.commit, problems=()
         )
         platform.deployments.save(saved)
+        show(platform, saved, RolloutState.SUCCEEDED, "healthy")
         where = f" at {status.url}" if status.url else ""
         return Done(f"healthy{where}", {"commit": saved.commit, "url": status.url})
     if status.failed and status.wanted == deployment.commit:
-        return Failed(_why(status))
-    waited = _waited(platform, run)
+        return _given_up(platform, deployment, Failed(_why(status)))
+    waited = _waited(platform, past)
     if waited > deadline_of(run):
-        return Failed((_too_late(run), *_why(status)))
+        return _given_up(platform, deployment, Failed((_too_late(run), *_why(status))))
     pause = min(LONGEST_PAUSE, max(SHORTEST_PAUSE, waited / 10))
     return Again(pause, describe(status))
 
@@ -150,9 +161,20 @@ def _why(status: ApplicationStatus) -> tuple[Problem, ...]:
     return (Problem(describe(status)),)
 
 
-def _waited(platform: Platform, run: Run) -> float:
-    ledger = platform.deployments.ledger(run.id)
-    return seconds_at_work(events_of(ledger, HEALTHY.name, run.attempt), platform.now())
+def _given_up(platform: Platform, deployment: Deployment, failed: Failed) -> Failed:
+    words = "; ".join(problem.message for problem in failed.problems)
+    show(platform, deployment, RolloutState.FAILED, words)
+    return failed
+
+
+def _events(platform: Platform, run: Run) -> list[Event]:
+    return events_of(platform.deployments.ledger(run.id), HEALTHY.name, run.attempt)
+
+
+def _waited(platform: Platform, past: list[Event]) -> float:
+    """Return how long the application has had to become healthy: not while it was being built."""
+    now = platform.now()
+    return seconds_at_work(past, now) - seconds_building(past, now)
 
 
 def _too_late(run: Run) -> Problem:

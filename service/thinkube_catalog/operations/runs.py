@@ -25,6 +25,7 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
+from thinkube_catalog.domain.replicas import LeaseExpiredError, RunTakenError
 from thinkube_catalog.operations import changes, deploy, held, upgrade
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.secret_delivery import hide
@@ -109,13 +110,18 @@ def next_step(run: Run, ledger: Sequence[Event]) -> Step | None:
 
 
 def advance(platform: Platform, run: Run, step: Step, ledger: Sequence[Event]) -> Outcome:
-    """Perform one step and record how it went. Expected failures are outcomes, not exceptions."""
+    """Perform one step and record how it went. Expected failures are outcomes, not exceptions.
+
+    Raises LeaseExpiredError or RunTakenError when the run is, or may be, in other hands.
+    """
     past = events_of(ledger, step.name, run.attempt)
     if _resumes(past) >= MOST_RESUMES:
         return _record(platform, run, step, Failed((_poisoned(step),)))
     _enter(platform, run, step, past)
     try:
         outcome = _hiding_secrets(platform, run, step.perform(platform, run))
+    except (LeaseExpiredError, RunTakenError):
+        raise  # it is no outcome of the step, and nothing may be recorded
     except UnavailableError as error:
         outcome = _hiding_secrets(platform, run, _patiently(platform, run, step, error))
     except CatalogError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from thinkube_catalog.domain.deployments import Deployment, Event, EventKind, Run
 from thinkube_catalog.domain.errors import CatalogError, Problem
@@ -72,9 +71,21 @@ def findings(platform: Platform, run: Run, step: str) -> Mapping[str, object]:
 
 def seconds_at_work(events: Iterable[Event], now: datetime) -> float:
     """Return how long a waiting step has waited, without the time in which the service was down."""
-    times = [*(event.at for event in events), now]
+    return seconds_between(events, now, lambda _event: True)
+
+
+def seconds_between(
+    events: Iterable[Event], now: datetime, counts: Callable[[Event], bool]
+) -> float:
+    """Return the same for the waiting that followed events which count."""
+    told = list(events)
+    ends = [event.at for event in told[1:]] + [now] * bool(told)
     longest = timedelta(seconds=2 * HEARTBEAT_SECONDS)
-    gaps = (max(later - earlier, timedelta()) for earlier, later in pairwise(times))
+    gaps = (
+        max(end - event.at, timedelta())
+        for event, end in zip(told, ends, strict=True)
+        if counts(event)
+    )
     return sum((min(gap, longest) for gap in gaps), timedelta()).total_seconds()
 
 

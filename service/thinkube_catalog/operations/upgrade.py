@@ -34,7 +34,7 @@ from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.standard import PROJECT_NAME
 from thinkube_catalog.operations import changelog, providers, secret_delivery
 from thinkube_catalog.operations.browse import locate
-from thinkube_catalog.operations.composition import compose
+from thinkube_catalog.operations.composition import built_images, compose
 from thinkube_catalog.operations.deploy import context_of, secret_answers
 from thinkube_catalog.operations.forms import evaluate_release
 from thinkube_catalog.operations.held import (
@@ -413,7 +413,7 @@ def _merged(
     platform: Platform, asked: UpgradeRequest, draft: UpgradePlan, branch: FileTree | None
 ) -> UpgradePlan:
     wanted = replace(draft.deployment, answers=dict(draft.form.answers()))
-    images = _images(draft.ours)
+    images = built_images(draft.ours)
     declared = declared_by(platform, wanted)
     plain = context_of(platform, wanted, Bindings())
     descriptor = descriptor_for(platform, plain, Answers(wanted.answers))
@@ -492,13 +492,6 @@ def _context_before(platform: Platform, draft: UpgradePlan, bound: Bindings) -> 
     if said is None or said.context is None:
         return context
     return replace(context, bindings=said.context.bindings, secrets=said.context.secrets)
-
-
-def _images(files: FileTree) -> Mapping[str, str]:
-    # The typed objects take a while to import, and few commands need them.
-    from thinkube_catalog.domain.kubernetes import read_images  # noqa: PLC0415
-
-    return read_images(files)
 
 
 def _waiting(platform: Platform, deployment: Deployment, release: Release) -> Proposal | None:

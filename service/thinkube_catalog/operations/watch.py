@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from thinkube_catalog.domain.deployments import (
     Deployment,
@@ -15,6 +16,7 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.errors import Problem, UnavailableError
+from thinkube_catalog.domain.forge import RolloutState
 from thinkube_catalog.domain.gitops import (
     ApplicationNotFoundError,
     ApplicationStatus,
@@ -25,8 +27,16 @@ from thinkube_catalog.operations import held, rollout, secret_delivery
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
+from thinkube_catalog.operations.showing import show
 
 POLL_SECONDS = 0.1
+_TICK = timedelta(microseconds=1)
+
+_SHOWN = {
+    EventKind.ROLLOUT_STARTED: RolloutState.PENDING,
+    EventKind.ROLLOUT_SUCCEEDED: RolloutState.SUCCEEDED,
+    EventKind.ROLLOUT_FAILED: RolloutState.FAILED,
+}
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,8 @@ def observe(platform: Platform) -> int:
     """Look once at every deployment that no run owns; record what changed, return how many did.
 
     What was seen last stands in the deployment's record and changes together with its event, so
-    nothing is told twice or missed, however often the service is restarted.
+    nothing is told twice or missed, however often the service is restarted, and by however many
+    replicas at once this is done.
     """
     owned = {run.deployment_id for run in platform.deployments.unfinished()}
     changed = 0
@@ -131,6 +142,8 @@ def _observe(platform: Platform, before: Deployment) -> bool:
     stamped = replace(_stamped(platform, after, before), problems=problems)
     event = _event(stamped, before, kind, status, problems)
     saved = platform.deployments.save(stamped, event, seen=before.changed_at)
+    if saved == stamped and kind in _SHOWN:
+        show(platform, stamped, _SHOWN[kind], event.message)
     return saved == stamped
 
 
@@ -185,7 +198,9 @@ def _problems(
 
 
 def _stamped(platform: Platform, after: Deployment, before: Deployment) -> Deployment:
-    return after.changed(max(platform.now(), before.changed_at))
+    # Later than before even where this machine's clock is behind, so that of several replicas
+    # that saw the same record only the first one changes it.
+    return after.changed(max(platform.now(), before.changed_at + _TICK))
 
 
 def _event(

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from thinkube_catalog.adapters.argocd.client import ArgoCdClient
+from thinkube_catalog.adapters.argocd.desired import Placement
+from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
+from thinkube_catalog.adapters.argocd.engine import Options as ArgoCdOptions
 from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
 from thinkube_catalog.domain.forge import Forge
 from thinkube_catalog.domain.gitops import GitOpsEngine
 from thinkube_catalog.domain.secrets import Secrets
 from thinkube_catalog.settings import Settings
-from thinkube_catalog.wiring.parts import conventions
+from thinkube_catalog.wiring.clusters import open_cluster
+from thinkube_catalog.wiring.parts import conventions, sealing_keys
 
 
 class Engine(GitOpsEngine, Protocol):
@@ -30,7 +35,28 @@ def _local(settings: Settings, forge: Forge, secrets: Secrets) -> Engine:
     return LocalEngine(settings.data_dir / "engine", forge, secrets, options)
 
 
-ENGINES: Mapping[str, Callable[[Settings, Forge, Secrets], Engine]] = {"local": _local}
+def _argocd(settings: Settings, forge: Forge, secrets: Secrets) -> Engine:
+    cluster = open_cluster(settings, sealing_keys(settings))
+    names = conventions(settings)
+    options = ArgoCdOptions(
+        Placement(
+            project=settings.argocd_project,
+            cluster=settings.argocd_cluster,
+            prefix=settings.namespace_prefix,
+            repositories=settings.gitea_url,
+        ),
+        address=lambda name: f"https://{name}.{names.domain_name}",
+        read_token=settings.gitea_read_token.get_secret_value(),
+        builds=forge.build,
+    )
+    client = ArgoCdClient(settings.argocd_url, settings.argocd_token.get_secret_value())
+    return ArgoCdEngine(client, cluster, secrets, forge.head, options, cluster.close)
+
+
+ENGINES: Mapping[str, Callable[[Settings, Forge, Secrets], Engine]] = {
+    "local": _local,
+    "argocd": _argocd,
+}
 
 
 def open_engine(settings: Settings, forge: Forge, secrets: Secrets) -> Engine:

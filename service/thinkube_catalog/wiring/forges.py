@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from urllib.parse import quote, urlsplit
 
-from thinkube_catalog.adapters.gitea import GiteaForge
+from thinkube_catalog.adapters.gitea import Care, GiteaForge, Hook
 from thinkube_catalog.adapters.local_forge import LocalForge
+from thinkube_catalog.adapters.secret_store import SealingKey
 from thinkube_catalog.adapters.template_sources import GitTemplateSources
-from thinkube_catalog.domain.forge import Forge
+from thinkube_catalog.domain.forge import Deliveries, Forge, Repository
+from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.settings import Settings
 
+HOOK = "/api/v1/hooks/gitea"
+"""Where this service takes what Gitea's webhooks deliver."""
 
-def _local(settings: Settings) -> Forge:
+_ARGOCD_HOOK = "/api/webhook"
+
+Keys = Sequence[SealingKey]
+
+
+def _local(settings: Settings, _keys: Keys) -> Forge:
     return LocalForge(settings.data_dir / "git")
 
 
-def _gitea(settings: Settings) -> Forge:
+def _gitea(settings: Settings, keys: Keys) -> Forge:
     token = settings.gitea_token.get_secret_value()
-    return GiteaForge(settings.data_dir / "gitea", settings.gitea_url, token)
+    return GiteaForge(
+        settings.data_dir / "gitea",
+        settings.gitea_url,
+        token,
+        care=Care(_hooks(settings, keys), _workflow_secrets(settings), partial(_page, settings)),
+        signed_by=lambda id_: [_hook_secret(key, id_) for key in keys],
+    )
 
 
-FORGES: Mapping[str, Callable[[Settings], Forge]] = {"local": _local, "gitea": _gitea}
+FORGES: Mapping[str, Callable[[Settings, Keys], Forge]] = {"local": _local, "gitea": _gitea}
 
 
-def open_forge(settings: Settings) -> Forge:
-    """Return the forge that the setting names; it has not been asked anything yet."""
-    return FORGES[settings.forge](settings)
+def open_forge(settings: Settings, keys: Keys = ()) -> Forge:
+    """Return the forge that the setting names; it has not been asked anything yet.
+
+    What it delivers is signed by secrets that come from the first key, and believed by any; without
+    a key, it connects nothing and believes nothing.
+    """
+    return FORGES[settings.forge](settings, keys)
+
+
+def deliveries_of(forge: Forge) -> Deliveries | None:
+    """Return what checks the deliveries of the forge, where it makes any."""
+    return forge if isinstance(forge, GiteaForge) else None
 
 
 def close_forge(forge: Forge) -> None:
@@ -38,6 +63,52 @@ def close_forge(forge: Forge) -> None:
 def template_sources(settings: Settings) -> GitTemplateSources:
     """Return the sources of templates, which may read private ones from our own forge."""
     return GitTemplateSources(settings.data_dir / "templates", tokens=_tokens(settings))
+
+
+def _hooks(settings: Settings, keys: Keys) -> tuple[Hook, ...]:
+    if not keys:
+        return ()
+    fingerprint = partial(_fingerprint, keys[0])
+    hooks = []
+    if settings.public_url:
+        secret = partial(_hook_secret, keys[0])
+        hooks.append(Hook(f"{settings.public_url}{HOOK}", secret, fingerprint))
+    argocd = settings.argocd_webhook_secret.get_secret_value()
+    if settings.engine == "argocd" and argocd:
+        url = f"{settings.argocd_url}{_ARGOCD_HOOK}"
+        hooks.append(Hook(url, lambda _id: SecretValue(argocd), fingerprint))
+    return tuple(hooks)
+
+
+def _hook_secret(key: SealingKey, repository: int) -> SecretValue:
+    return SecretValue(key.derive(f"webhook of repository {repository}"))
+
+
+def _fingerprint(key: SealingKey, secret: SecretValue) -> str:
+    return key.derive(f"fingerprint of {secret.reveal()}")[:16]
+
+
+def _workflow_secrets(settings: Settings) -> dict[str, SecretValue]:
+    """Return what workflows are given; Gitea's own registry takes the account that commits tags."""
+    token = settings.build_token.get_secret_value()
+    if not token:
+        return {}
+    elsewhere = bool(settings.container_registry)
+    registry = settings.registry_token.get_secret_value() if elsewhere else token
+    given = {
+        "BUILD_USER": settings.build_user,
+        "BUILD_TOKEN": token,
+        "REGISTRY_USER": settings.registry_user if elsewhere else settings.build_user,
+        "REGISTRY_TOKEN": registry,
+    }
+    return {name: SecretValue(value) for name, value in given.items()}
+
+
+def _page(settings: Settings, repository: Repository) -> str:
+    """Return the page of a deployment, by its repository; empty where nobody knows its address."""
+    if not settings.public_url:
+        return ""
+    return f"{settings.public_url}/deployments/{quote(repository.name)}"
 
 
 def _tokens(settings: Settings) -> Mapping[str, str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from thinkube_catalog.adapters.catalogs import FileCatalogs
 from thinkube_catalog.adapters.published import FRESH_SECONDS, PublishedCatalogs
+from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, keys_in
 from thinkube_catalog.domain.bindings import Provider
 from thinkube_catalog.domain.catalog import Catalogs, Source, TemplateSources
 from thinkube_catalog.domain.environment import Conventions
@@ -28,17 +32,36 @@ def program_version() -> str:
     return version("thinkube-catalog")
 
 
+def replica_name() -> str:
+    """Return a name for this process among the replicas: its host's, and something random."""
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}"
+
+
 def conventions(settings: Settings) -> Conventions:
     """Return how this installation names things."""
+    registry, owner = _registry(settings)
     return Conventions(
         domain_name=settings.domain_name,
-        container_registry=settings.container_registry,
+        container_registry=registry,
+        image_owner=owner,
+        builds=bool(settings.build_token.get_secret_value()),
+        build_runner=settings.build_runner,
         namespace_prefix=settings.namespace_prefix,
         routing=settings.routing,
         ingress_class=settings.ingress_class,
         service_monitors=settings.service_monitors,
         storage_class=settings.storage_class,
     )
+
+
+def _registry(settings: Settings) -> tuple[str, str]:
+    """Return the registry and whose images are there: Gitea's own belong to an organisation."""
+    usual = Conventions()
+    if settings.container_registry:
+        return settings.container_registry, usual.image_owner
+    if settings.forge == "gitea":
+        return urlsplit(settings.gitea_url).netloc, settings.gitea_org
+    return usual.container_registry, usual.image_owner
 
 
 def providers(settings: Settings) -> tuple[Provider, ...]:
@@ -53,6 +76,12 @@ def providers(settings: Settings) -> tuple[Provider, ...]:
         )
         for each in settings.providers
     )
+
+
+def sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
+    """Return the keys that secrets are sealed with, the one for new ones first."""
+    configured = settings.secret_key.get_secret_value()
+    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")
 
 
 def provider_key(provider: ProviderSetting) -> str:

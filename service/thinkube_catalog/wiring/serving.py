@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi.concurrency import run_in_threadpool
@@ -46,19 +48,24 @@ def serve(settings: Settings) -> None:
     with Instance(settings.data_dir).claim() as claim, _listen(settings) as listener:
         metrics = Metrics()
         service = CatalogService(settings, metrics)
+        metrics.watch_replicas(service.replicas)
         address = _address(settings, listener)
         app = create_app(
             service.platform,
             Access(
-                hosts=(*LOOPBACK, settings.host, *settings.allowed_hosts),
+                hosts=(*LOOPBACK, settings.host, *_public_host(settings), *settings.allowed_hosts),
                 token=settings.api_token.get_secret_value(),
+                metrics_token=settings.metrics_token.get_secret_value(),
             ),
             version=program_version(),
             checks={
                 "database": service.check_database,
                 "catalog": service.check_catalog,
                 "watcher": service.check_watcher,
+                "draining": service.check_draining,
             },
+            deliveries=service.deliveries,
+            pushed=service.pushed,
             metrics=metrics,
             lifespan=lambda _app: _running(service, claim, address),
         )
@@ -71,7 +78,19 @@ def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=2,  # streams of progress never end by themselves
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, service).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Gives the runs into other hands as soon as it is told to stop, while it still answers."""
+
+    def __init__(self, config: uvicorn.Config, service: CatalogService) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.to_thread(self._service.drain)
+        await super().shutdown(sockets)
 
 
 @asynccontextmanager
@@ -118,6 +137,12 @@ def _listen(settings: Settings) -> socket.socket:
         raise PortTakenError(settings.host, settings.port, error) from error
     listener.listen(1024)
     return listener
+
+
+def _public_host(settings: Settings) -> tuple[str, ...]:
+    """Return the name by which others call the service, the forge among them."""
+    host = urlsplit(settings.public_url).hostname
+    return (host,) if host else ()
 
 
 def _address(settings: Settings, listener: socket.socket) -> str:

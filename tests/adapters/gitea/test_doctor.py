@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.gitea_stand_in import SCOPES, GiteaStandIn
-from thinkube_catalog.adapters.gitea.doctor import check_gitea
+from thinkube_catalog.adapters.gitea.doctor import BUILD_SCOPES, check_builder, check_gitea
 from thinkube_catalog.domain.checks import Check
 
 ORG = "thinkube-deployments"
@@ -107,3 +107,34 @@ def test_each_fault_is_told_with_its_mend(
 def test_forks_and_builds_without_a_number_are_believed(gitea: GiteaStandIn, version: str) -> None:
     gitea.version = version
     assert faults(look(gitea)) == ""
+
+
+# Who builds
+
+
+def look_at_builder(gitea: GiteaStandIn, token: str = "of-the-builder") -> Check:  # noqa: S107 (of the stand-in)
+    return check_builder(gitea.url, "the-token", "builder", token, ORG)
+
+
+def test_a_builder_who_will_do_is_good(gitea: GiteaStandIn) -> None:
+    gitea.tokens["of-the-builder"] = frozenset(BUILD_SCOPES)
+    assert "no repository yet" in look_at_builder(gitea).message
+    gitea.make(ORG, "chat")
+    assert look_at_builder(gitea).message == "builder pushes images and their tags"
+
+
+@pytest.mark.parametrize("scope", BUILD_SCOPES)
+def test_each_scope_that_the_builder_lacks_is_named(gitea: GiteaStandIn, scope: str) -> None:
+    gitea.tokens["of-the-builder"] = frozenset(BUILD_SCOPES) - {scope}
+    check = look_at_builder(gitea)
+    assert (check.good, check.message) == (False, f"lacks {scope}")
+    assert "THINKUBE_BUILD_TOKEN" in check.mend
+
+
+def test_a_builder_without_rights_or_with_another_token_is_told(gitea: GiteaStandIn) -> None:
+    gitea.tokens["of-the-builder"] = frozenset(BUILD_SCOPES)
+    gitea.make(ORG, "chat")
+    gitea.readers.add("of-the-builder")
+    assert f"team of {ORG}" in look_at_builder(gitea).mend
+    assert not look_at_builder(gitea, "unknown").good
+    assert not check_builder("http://127.0.0.1:9", "t", "builder", "b", ORG).good

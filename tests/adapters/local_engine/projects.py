@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ from thinkube_catalog.domain.kubernetes.metadata import METADATA_PATH, metadata_
 from thinkube_catalog.domain.rendering import File, FileTree
 
 REPOSITORY = Repository("thinkube-deployments", "legal-qa")
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 150.0 if os.environ.get("THINKUBE_TEST_LIVE") else 30.0
 
 WEB = '''
 """Says its version, its environment, what it stored, and does as it is told."""

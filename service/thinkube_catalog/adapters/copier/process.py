@@ -15,12 +15,14 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from typing import NoReturn
 
 from thinkube_catalog.adapters.copier import containment, frames
 
 
 def main(control_number: int) -> None:
+    tempfile.gettempdir()  # kept by its module: where TMPDIR says, which is about to be forgotten
     containment.forget_environment()
     from thinkube_catalog.adapters.copier import jobs, warming  # noqa: PLC0415 - after forgetting
 

@@ -25,7 +25,8 @@ _START_SECONDS = 60.0
 _CONTROL_SECONDS = 30.0
 _TICK_SECONDS = 0.1
 _PROCESS = "thinkube_catalog.adapters.copier.process"
-_KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what the interpreter itself may need
+_KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+"""What the interpreter itself may need, and where it may write while it starts."""
 
 
 class ServerLostError(UnavailableError):

@@ -7,29 +7,30 @@ lost is left to the caller, who looks first: it gets LostAnswerError.
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from thinkube_catalog.adapters.asking import (
+    BUSY,
+    PASSING,
+    AnswerUnusableError,
+    asked_to_wait,
+    pauses,
+    timeout,
+    whole_content,
+)
 from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError
 
 LARGEST_ANSWER = 16 * 1024**2
 """In bytes; the longest answers that we ask for are some hundred kB."""
 
-_BUSY = 429
 _FORBIDDEN, _NOT_FOUND, _LOCKED = 403, 404, 423
-_PASSING = {500, 502, 503, 504}
-_TRIES = 5
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_CONNECT_SECONDS = 5.0
 _REASON_LENGTH = 300
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ class GiteaClient:
         """
         deadline = time.monotonic() + (seconds or self._seconds)
         failure: ForgeUnavailableError | None = None
-        for pause in _pauses():
+        for pause in pauses():
             try:
                 answer, wait = self._once("GET", path, deadline, query=query)
             except ForgeUnavailableError as error:
@@ -122,14 +123,20 @@ class GiteaClient:
             _sleep(max(wait, pause), deadline, failure)
         raise failure or ForgeUnavailableError("it was not asked")
 
-    def send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        seconds: float = 0.0,
+    ) -> Answer:
         """Ask for a change, once; again only where Gitea says that it was too busy to begin.
 
         Raises LostAnswerError when it may have been made, ForgeRefusedError as `get`.
         """
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + (seconds or self._seconds)
         failure: ForgeUnavailableError = LostAnswerError("it was not asked")
-        for pause in _pauses():
+        for pause in pauses():
             try:
                 answer, wait = self._once(method, path, deadline, body=body)
             except ForgeUnavailableError as error:
@@ -137,7 +144,7 @@ class GiteaClient:
             if wait is None:
                 return answer
             failure = LostAnswerError(answer.reason)
-            if answer.status != _BUSY:
+            if answer.status != BUSY:
                 raise failure
             _sleep(max(wait, pause), deadline, failure)
         raise failure
@@ -163,14 +170,12 @@ class GiteaClient:
         body: Mapping[str, object] | None = None,
     ) -> tuple[Answer, float | None]:
         """Return the answer, and after how many seconds to ask again (None: it is final)."""
-        left = deadline - time.monotonic()
-        timeout = httpx.Timeout(max(left, 0.01), connect=min(max(left, 0.01), _CONNECT_SECONDS))
         try:
             with self._http.stream(
-                method, path, params=query, json=body, timeout=timeout
+                method, path, params=query, json=body, timeout=timeout(deadline)
             ) as response:
-                content = _content(response, deadline)
-        except (httpx.HTTPError, httpx.StreamError) as error:
+                content = whole_content(response, deadline, LARGEST_ANSWER)
+        except (httpx.HTTPError, httpx.StreamError, AnswerUnusableError) as error:
             raise ForgeUnavailableError(str(error) or type(error).__name__) from error
         answer = Answer(response.status_code, _decoded(response, content), _location(response))
         if answer.status == httpx.codes.UNAUTHORIZED:
@@ -178,22 +183,9 @@ class GiteaClient:
                 f"the token is not accepted ({answer.reason}); set a valid THINKUBE_GITEA_TOKEN"
             )
             raise ForgeRefusedError(reason)
-        if answer.status == _BUSY or answer.status in _PASSING:
-            return answer, _asked_to_wait(response)
+        if answer.status == BUSY or answer.status in PASSING:
+            return answer, asked_to_wait(response)
         return answer, None
-
-
-def _content(response: httpx.Response, deadline: float) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    for chunk in response.iter_bytes():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise ForgeUnavailableError("its answer is far too long")
-        if time.monotonic() > deadline:
-            raise ForgeUnavailableError("its answer takes too long")
-    return b"".join(chunks)
 
 
 def _decoded(response: httpx.Response, content: bytes) -> object:
@@ -209,25 +201,6 @@ def _decoded(response: httpx.Response, content: bytes) -> object:
 
 def _location(response: httpx.Response) -> str:
     return str(response.headers.get("Location", ""))
-
-
-def _asked_to_wait(response: httpx.Response) -> float:
-    """Return the seconds of Retry-After, a number or a date; 0 without it."""
-    text = response.headers.get("Retry-After", "")
-    if text.isdecimal():
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    return max(0.0, (at.astimezone(UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_PAUSE
-    for _ in range(_TRIES):
-        yield pause * random.uniform(0.5, 1.5)  # noqa: S311 (so that many do not ask in step)
-        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _sleep(seconds: float, deadline: float, failure: ForgeUnavailableError) -> None:

@@ -14,10 +14,14 @@ OLDEST = (1, 24)
 SCOPES = ("read:user", "write:organization", "write:repository")
 """What the token has to be good for, and no more."""
 
+BUILD_SCOPES = ("write:package", "write:repository")
+"""The same for the token that workflows are given."""
+
 _NOBODY = "-"  # no organisation and no repository can be called so
 _RESERVED = "api"  # nor can an organisation be called this
 _OK, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 403, 404, 422
 _SECONDS = 5.0
+_BUILDER = "gitea builder"
 
 
 def check_gitea(url: str, token: str, owners: Sequence[str]) -> list[Check]:
@@ -30,6 +34,47 @@ def check_gitea(url: str, token: str, owners: Sequence[str]) -> list[Check]:
         return _look(client, url, owners)
     finally:
         client.close()
+
+
+def check_builder(url: str, token: str, builder: str, build_token: str, owner: str) -> Check:
+    """Look whether workflows can push images and tags with the builder's token. Changes nothing."""
+    client, theirs = GiteaClient(url, token, _SECONDS), GiteaClient(url, build_token, _SECONDS)
+    mend = f"make a token of {builder} with the scopes {', '.join(BUILD_SCOPES)}; "
+    mend += "set THINKUBE_BUILD_TOKEN to it"
+    try:
+        answers = {
+            "write:repository": theirs.send("PATCH", f"repos/{_NOBODY}/{_NOBODY}", {}),
+            "write:package": theirs.send("DELETE", f"packages/{_NOBODY}/generic/x/x"),
+        }
+        missing = [scope for scope, answer in answers.items() if answer.status == _FORBIDDEN]
+        if missing:
+            return Check(_BUILDER, good=False, message=f"lacks {', '.join(missing)}", mend=mend)
+        repository = _any_repository(client, owner)
+        return _check_builder_rights(theirs, repository, builder, owner)
+    except ForgeRefusedError:
+        return Check(_BUILDER, good=False, message="its token is not accepted", mend=mend)
+    except ForgeUnavailableError as error:
+        return Check(_BUILDER, good=False, message=str(error), mend="look into Gitea's own log")
+    finally:
+        client.close()
+        theirs.close()
+
+
+def _check_builder_rights(theirs: GiteaClient, repository: str, builder: str, owner: str) -> Check:
+    if not repository:
+        return Check(_BUILDER, good=True, message="its token will do; there is no repository yet")
+    answer = theirs.get(f"repos/{quote(owner)}/{quote(repository)}")
+    seen = answer.body if answer.ok and isinstance(answer.body, dict) else {}
+    if not seen.get("permissions", {}).get("push"):
+        mend = f"add {builder} to a team of {owner} that may write to code and packages"
+        return Check(_BUILDER, good=False, message=f"{builder} may not write there", mend=mend)
+    return Check(_BUILDER, good=True, message=f"{builder} pushes images and their tags")
+
+
+def _any_repository(client: GiteaClient, owner: str) -> str:
+    answer = client.get(f"orgs/{quote(owner)}/repos", {"limit": 1})
+    found = answer.body if answer.ok and isinstance(answer.body, list) else []
+    return str(found[0].get("name", "")) if found else ""
 
 
 def _look(client: GiteaClient, url: str, owners: Sequence[str]) -> list[Check]:

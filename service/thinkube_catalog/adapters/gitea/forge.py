@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -19,6 +19,8 @@ import pygit2
 
 from thinkube_catalog.adapters.git.objects import find_commit, first_parents, read_tree, to_commit
 from thinkube_catalog.adapters.gitea.client import GiteaClient, LostAnswerError
+from thinkube_catalog.adapters.gitea.connections import Care, Connections, HooksRefusedError
+from thinkube_catalog.adapters.gitea.deliveries import Received
 from thinkube_catalog.adapters.gitea.heads import Heads
 from thinkube_catalog.adapters.gitea.mirror import LostRaceError, Mirror
 from thinkube_catalog.adapters.gitea.ownership import Ownership, description_for
@@ -26,8 +28,10 @@ from thinkube_catalog.adapters.gitea.proposals import Proposer
 from thinkube_catalog.adapters.gitea.publishing import MAIN, Publication, Publisher
 from thinkube_catalog.adapters.gitea.pulls import Pull, Pulls
 from thinkube_catalog.adapters.gitea.repositories import Found, Gone, Repositories
+from thinkube_catalog.adapters.gitea.statuses import Statuses
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import (
+    Build,
     Change,
     Commit,
     CommitNotFoundError,
@@ -37,12 +41,14 @@ from thinkube_catalog.domain.forge import (
     RepositoryMovedError,
     RepositoryNotFoundError,
     RepositoryTakenError,
+    RolloutState,
     Signature,
     check_proposal,
     check_publication,
     check_repository,
 )
 from thinkube_catalog.domain.rendering import FileTree
+from thinkube_catalog.domain.secrets import SecretValue
 
 _PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)
 _LOOK_SECONDS = 5.0
@@ -56,8 +62,21 @@ _log = logging.getLogger(__name__)
 class GiteaForge:
     """Repositories in the organisations of one Gitea; safe between processes and machines."""
 
-    def __init__(self, root: Path, url: str, token: str, seconds: float = 120.0) -> None:
-        """Keep mirrors below `root`; `seconds` is the deadline of one fetch or push."""
+    def __init__(
+        self,
+        root: Path,
+        url: str,
+        token: str,
+        seconds: float = 120.0,
+        *,
+        care: Care | None = None,
+        signed_by: Callable[[int], Sequence[SecretValue]] = lambda _id: (),
+    ) -> None:
+        """Keep mirrors below `root`; `seconds` is the deadline of one fetch or push.
+
+        `care` says what repositories are connected with; `signed_by` by which secrets deliveries
+        for a repository, given by its numeric id, may be signed.
+        """
         self._root = root
         self._url = url.rstrip("/")
         self._token = token
@@ -68,6 +87,10 @@ class GiteaForge:
         self._ownership = Ownership(self._repositories)
         self._heads = Heads(self._look, self._repositories.recently_updated)
         self._seen: dict[Repository, Commit] = {}
+        self._care = care or Care()
+        self._connections = Connections(self._client, self._care)
+        self._statuses = Statuses(self._client, self._url)
+        self._received = Received(signed_by)
 
     def close(self) -> None:
         """End what looks for pushes, and the connections."""
@@ -200,6 +223,61 @@ class GiteaForge:
         else:
             raise ForgeUnavailableError(f"deleting {repository}: {failure}") from failure
         self._forget(repository, condemned)
+
+    def connect(self, repository: Repository, marker: str) -> None:
+        found = self._existing(repository)
+        if not self._ownership.is_ours(found, marker):
+            raise RepositoryTakenError(repository)
+        failure: Exception | None = None
+        for pause in _PAUSES:
+            threading.Event().wait(pause)
+            try:
+                self._connections.make(repository, found.id)
+            except LostAnswerError as error:
+                failure = error  # looking again tells what has been made
+            except HooksRefusedError as error:
+                _log.warning("pushes to %s are not told, but looked for: %s", repository, error)
+                return
+            else:
+                return
+        raise ForgeUnavailableError(f"connecting {repository}: {failure}") from failure
+
+    def disconnect(self, repository: Repository, marker: str) -> None:
+        check_repository(repository)
+        failure: Exception | None = None
+        for pause in _PAUSES:
+            threading.Event().wait(pause)
+            found = self._repositories.find(repository)
+            if not isinstance(found, Found) or not self._ownership.is_ours(found, marker):
+                return
+            try:
+                self._connections.delete(repository)
+            except LostAnswerError as error:
+                failure = error
+            except HooksRefusedError as error:
+                _log.warning("webhooks of %s stay: %s", repository, error)
+                return
+            else:
+                return
+        raise ForgeUnavailableError(f"disconnecting {repository}: {failure}") from failure
+
+    def build(self, repository: Repository, commit: str) -> Build | None:
+        check_repository(repository)
+        return self._statuses.build(repository, commit)
+
+    def show_rollout(
+        self, repository: Repository, commit: str, state: RolloutState, description: str
+    ) -> None:
+        check_repository(repository)
+        page = self._care.page(repository)
+        self._statuses.show(repository, commit, state, description, page)
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Repository | None:
+        """Keep the promise of `Deliveries.receive`."""
+        repository = self._received.push(headers, body)
+        if repository is not None:
+            self._heads.renew(repository)
+        return repository
 
     def _found_or_made(self, repository: Repository, marker: str) -> Found | None:
         """Return the repository; None if somebody else made it just now: then look again."""

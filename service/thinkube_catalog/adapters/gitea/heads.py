@@ -77,6 +77,13 @@ class Heads:
             entry = self._entries.setdefault(repository, _Entry())
             entry.seen, entry.seen_at, entry.version = commit, time.monotonic(), entry.version + 1
 
+    def renew(self, repository: Repository) -> None:
+        """Look now at what somebody asks for; whoever asks next gets what is there."""
+        with self._lock:
+            entry = self._entries.get(repository)
+        if entry is not None:
+            self._look_at(repository, entry)
+
     def forget(self, repository: Repository) -> None:
         """Look anew when next asked."""
         with self._lock:

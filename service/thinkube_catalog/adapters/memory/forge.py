@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from thinkube_catalog.domain.forge import (
+    Build,
     Change,
     Commit,
     CommitNotFoundError,
@@ -16,6 +17,7 @@ from thinkube_catalog.domain.forge import (
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
+    RolloutState,
     Signature,
     TagMovedError,
     check_proposal,
@@ -40,6 +42,11 @@ class MemoryForge:
     """Keeps repositories as long as the process lives."""
 
     def __init__(self) -> None:
+        self.builds: dict[str, Build] = {}
+        """What `build` answers, by commit."""
+        self.connected: set[Repository] = set()
+        self.rollouts: dict[str, tuple[RolloutState, str]] = {}
+        """What people who look at a commit see."""
         self._repositories: dict[Repository, _Stored] = {}
         self._lock = threading.RLock()
 
@@ -158,6 +165,31 @@ class MemoryForge:
             if stored is not None and stored.marker != marker:
                 raise RepositoryTakenError(repository)
             self._repositories.pop(repository, None)
+            self.connected.discard(repository)
+
+    def connect(self, repository: Repository, marker: str) -> None:
+        with self._lock:
+            if self._existing(repository).marker != marker:
+                raise RepositoryTakenError(repository)
+            self.connected.add(repository)
+
+    def disconnect(self, repository: Repository, marker: str) -> None:
+        check_repository(repository)
+        with self._lock:
+            stored = self._repositories.get(repository)
+            if stored is not None and stored.marker == marker:
+                self.connected.discard(repository)
+
+    def build(self, repository: Repository, commit: str) -> Build | None:
+        with self._lock:
+            return self.builds.get(commit) if repository in self._repositories else None
+
+    def show_rollout(
+        self, repository: Repository, commit: str, state: RolloutState, description: str
+    ) -> None:
+        with self._lock:
+            if repository in self._repositories:
+                self.rollouts[commit] = (state, description)
 
     def _existing(self, repository: Repository) -> _Stored:
         check_repository(repository)

@@ -95,6 +95,11 @@ SERVICE_MONITOR = _object(
                 port={"type": "string"},
                 path={"type": "string", "pattern": "^/"},
                 interval={"type": "string", "pattern": r"^[0-9]+(ms|s|m|h)$"},
+                authorization=_closed(
+                    "type credentials",
+                    type=_word("Bearer"),
+                    credentials=_closed("name key", name=LABEL, key={"type": "string"}),
+                ),
             )
         ),
     ),

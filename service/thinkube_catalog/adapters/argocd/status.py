@@ -1,0 +1,182 @@
+"""From what Argo CD says to what we say: one mapping, told nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Node, Tree
+from thinkube_catalog.adapters.argocd.desired import NAME, missing_of
+from thinkube_catalog.adapters.argocd.progress import Progress, Stage, progress
+from thinkube_catalog.domain.gitops import (
+    ApplicationStatus,
+    Cause,
+    CauseKind,
+    ContainerStatus,
+    Health,
+)
+
+COMPONENT = "app.kubernetes.io/component"
+"""The label that says which container of the descriptor a pod runs."""
+
+_HEALTH = {
+    "Healthy": Health.HEALTHY,
+    "Progressing": Health.PROGRESSING,
+    "Degraded": Health.DEGRADED,
+    "Suspended": Health.SUSPENDED,
+    "Missing": Health.MISSING,
+}
+_WORST_FIRST = (
+    Health.DEGRADED,
+    Health.MISSING,
+    Health.UNKNOWN,
+    Health.PROGRESSING,
+    Health.SUSPENDED,
+    Health.HEALTHY,
+)
+_ROUTES = {"HTTPRoute", "Ingress", "Route"}
+_FINAL = {CauseKind.INVALID_OBJECT, CauseKind.BAD_DESCRIPTOR, CauseKind.SYNC_ERROR}
+"""Kinds of causes that only another commit mends, where the repository cannot be read."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the record itself does not say. Empty where nobody could or had to ask."""
+
+    tree: Tree = field(default_factory=Tree)
+    causes: tuple[Cause, ...] = ()
+
+
+def status_of(there: ArgoApplication, details: Details, address: str) -> ApplicationStatus:
+    """Say how an application is. `address` is where people would reach its routes."""
+    now = progress(there)
+    missing = missing_of(there) if now.wanted else []
+    causes = (*map(_missing_secret, missing), *details.causes)
+    causes = () if now.healthy and not missing else causes
+    failed = _has_failed(now, causes) or bool(missing)
+    health = Health.DEGRADED if missing else _health(now, failed=failed)
+    return ApplicationStatus(
+        name=there.metadata.annotations.get(NAME, there.metadata.name),
+        health=health,
+        wanted=now.wanted,
+        serving=now.serving,
+        failed=failed,
+        url=_url(there, address) if now.serving else "",
+        message=_message(now, causes, health),
+        causes=causes,
+        containers=tuple(_containers(details.tree)),
+    )
+
+
+def _has_failed(now: Progress, causes: Sequence[Cause]) -> bool:
+    match now.stage:
+        case Stage.REFUSED | Stage.NOTHING:
+            return True
+        case Stage.RUNNING:
+            return now.health == "Degraded"
+        case Stage.UNREADABLE:
+            return any(each.kind in _FINAL for each in causes)
+    return False
+
+
+def _health(now: Progress, *, failed: bool) -> Health:
+    told = _HEALTH.get(now.health, Health.UNKNOWN)
+    if failed:
+        return Health.DEGRADED
+    if now.stage is Stage.RUNNING:
+        return told
+    if now.stage is Stage.UNREADABLE:
+        return Health.UNKNOWN  # it says nothing about what runs
+    if not now.wanted:
+        return Health.MISSING
+    again = now.stage in {Stage.SYNCING, Stage.SETTLING} and now.wanted == now.serving
+    return told if again else Health.PROGRESSING  # again: it is only put right
+
+
+def _message(now: Progress, causes: Sequence[Cause], health: Health) -> str:
+    commit = now.wanted[:7]
+    why = "; ".join(each.message for each in causes)
+    if health is Health.HEALTHY:
+        return "healthy"
+    if health is Health.DEGRADED:
+        still = f"; {now.serving[:7]} still serves" if now.serving not in {"", now.wanted} else ""
+        return f"{commit} failed: {why or 'Argo CD says no more'}{still}"
+    told = {
+        Stage.REMOVING: "being removed",
+        Stage.WAITING: "Argo CD has not looked at the repository yet",
+        Stage.NO_COMMIT: "the repository has no commit yet",
+        Stage.UNREADABLE: "the repository cannot be read",
+        Stage.SYNCING: f"applying {commit}",
+        Stage.SETTLING: f"{commit} is applied",
+    }.get(now.stage, f"{commit} is starting" if now.health == "Progressing" else str(health))
+    if now.retries:
+        told = f"{told}, attempt {now.retries + 1}"
+    return f"{told}: {why}" if why else told
+
+
+def _missing_secret(name: str) -> Cause:
+    return Cause(
+        CauseKind.MISSING_SECRET,
+        f"no value is stored for the secret {name}",
+        f"store it with: tkt secret set {name}, then tkt retry",
+    )
+
+
+def _url(there: ArgoApplication, address: str) -> str:
+    if any(each.kind in _ROUTES for each in there.status.resources):
+        return address
+    if any("knative" in each.group for each in there.status.resources):
+        return address
+    return next(iter(there.status.summary.external_urls), "")
+
+
+def _containers(tree: Tree) -> Iterator[ContainerStatus]:
+    pods: dict[str, list[Node]] = {}
+    for node in newest_pods(tree):
+        pods.setdefault(component_of(node), []).append(node)
+    for name, nodes in sorted(pods.items()):
+        found = [_HEALTH.get(node.health.status, Health.UNKNOWN) for node in nodes]
+        started = [node.created_at for node in nodes if node.created_at]
+        yield ContainerStatus(
+            name=name,
+            health=next(each for each in _WORST_FIRST if each in found),
+            restarts=sum(_number(node.told("Restart Count")) for node in nodes),
+            started_at=min(started, default=None),
+            message="; ".join(_distinct(node.health.message for node in nodes)),
+        )
+
+
+def newest_pods(tree: Tree) -> list[Node]:
+    """Return the pods of each workload's newest generation; those of older ones are to end.
+
+    Generations are told by the ReplicaSet that a pod belongs to.
+    """
+    sets = {node.uid: node for node in tree.of_kind("ReplicaSet")}
+    newest: dict[str, int] = {}
+    for node in sets.values():
+        for owner in node.parent_refs:
+            newest[owner.uid] = max(newest.get(owner.uid, 0), _generation(node))
+    found = []
+    for pod in tree.of_kind("Pod"):
+        parents = [sets[each.uid] for each in pod.parent_refs if each.uid in sets]
+        owners = [(node, owner) for node in parents for owner in node.parent_refs]
+        if all(_generation(node) == newest[owner.uid] for node, owner in owners):
+            found.append(pod)
+    return found
+
+
+def component_of(node: Node) -> str:
+    """Return the name of the descriptor's container that a pod runs, or the pod's own."""
+    return node.networking_info.labels.get(COMPONENT, node.name)
+
+
+def _generation(node: Node) -> int:
+    return _number(node.told("Revision").removeprefix("Rev:"))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text))

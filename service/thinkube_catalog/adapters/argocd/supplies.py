@@ -1,0 +1,58 @@
+"""Secrets on their way to an application: delivered, and its workloads restarted for new ones.
+
+That workloads have been restarted for what was delivered is noted at the record, after the
+fact: a stop between the two restarts them once more, and never not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Resource
+from thinkube_catalog.adapters.argocd.applications import Applications
+from thinkube_catalog.adapters.argocd.cluster import Cluster, Delivery, Supply
+from thinkube_catalog.adapters.argocd.desired import DELIVERED, MISSING, Placement
+from thinkube_catalog.domain.secrets import SecretNotFoundError, Secrets, SecretValue
+
+_RESTARTABLE = {"Deployment", "StatefulSet", "DaemonSet"}
+
+
+class Supplies:
+    """Reads values where they are stored, and hands them to the cluster."""
+
+    def __init__(
+        self, secrets: Secrets, cluster: Cluster, applications: Applications, placement: Placement
+    ) -> None:
+        self._secrets, self._cluster = secrets, cluster
+        self._applications, self._placement = applications, placement
+
+    def deliver(self, name: str, marker: str, keys: Mapping[str, str]) -> dict[str, str]:
+        """Put the values into the application's namespace; return what to note of it."""
+        supplies = {env: Supply(key, self._value(key)) for env, key in keys.items()}
+        namespace = self._placement.record_name(name)
+        secret = self._placement.secret_name(name)
+        return _notes(self._cluster.deliver(namespace, secret, supplies, marker))
+
+    def restart_for(self, there: ArgoApplication, notes: Mapping[str, str]) -> bool:
+        """Restart what runs with other values than these; say whether there is news to note."""
+        before = there.metadata.annotations.get(DELIVERED, "")
+        if before != notes[DELIVERED]:
+            for resource in there.status.resources:
+                if is_restartable(resource):
+                    self._applications.restart(there.metadata.name, resource)
+        return not notes.items() <= there.metadata.annotations.items()
+
+    def _value(self, key: str) -> SecretValue | None:
+        try:
+            return self._secrets.get(key)
+        except SecretNotFoundError:
+            return None
+
+
+def is_restartable(resource: Resource) -> bool:
+    """Say whether an object is one whose pods Argo CD can replace."""
+    return resource.group == "apps" and resource.kind in _RESTARTABLE
+
+
+def _notes(delivery: Delivery) -> dict[str, str]:
+    return {DELIVERED: delivery.revision, MISSING: ",".join(sorted(delivery.missing))}

@@ -1,0 +1,234 @@
+"""How far a commit has come: the record read at every moment of a sync."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from thinkube_catalog.adapters.argocd.answers import ArgoApplication
+from thinkube_catalog.adapters.argocd.desired import MISSING, NAME, SERVING
+from thinkube_catalog.adapters.argocd.progress import Stage, progress
+from thinkube_catalog.adapters.argocd.status import Details, status_of
+from thinkube_catalog.domain.gitops import ApplicationStatus, Health
+
+OLD, NEW = "a" * 40, "b" * 40
+BEFORE, ENDED, AFTER = (f"2026-03-01T12:00:0{second}Z" for second in (1, 2, 3))
+SERVES_OLD = {"annotations": {SERVING: OLD, NAME: "legal-qa"}}
+
+
+def a_record(metadata: dict[str, Any] | None = None, **whole: Any) -> ArgoApplication:
+    resources = [{"kind": "HTTPRoute", "group": "gateway.networking.k8s.io", "name": "legal-qa"}]
+    status = {"resources": resources, **whole.pop("status", {})}
+    found = {"metadata": {"name": "tkt-legal-qa", **(metadata or {})}, "status": status, **whole}
+    return ArgoApplication.model_validate(found)
+
+
+def compared(revision: str, sync: str = "Synced", health: str = "Healthy") -> dict[str, Any]:
+    return {
+        "sync": {"status": sync, "revision": revision},
+        "health": {"status": health},
+        "reconciledAt": AFTER,
+    }
+
+
+def an_operation(revision: str, phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
+    return {
+        "operation": {"sync": {"revision": revision}},
+        "phase": phase,
+        "startedAt": BEFORE,
+        "syncResult": {"revision": revision},
+        **({} if phase == "Running" else {"finishedAt": ENDED}),
+        **more,
+    }
+
+
+def state_of(record: ArgoApplication) -> ApplicationStatus:
+    return status_of(record, Details(), "https://legal-qa.example")
+
+
+MOMENTS = {
+    "nobody has looked": (a_record(status={}), Stage.WAITING, "", Health.MISSING),
+    "no commit": (
+        a_record(
+            status={
+                "sync": {"status": "Unknown"},
+                "conditions": [
+                    {
+                        "type": "ComparisonError",
+                        "message": "unable to resolve 'main' to a commit SHA",
+                    }
+                ],
+            }
+        ),
+        Stage.NO_COMMIT,
+        "",
+        Health.MISSING,
+    ),
+    "asked for, not begun": (
+        a_record(SERVES_OLD, status=compared(OLD), operation={"sync": {"revision": NEW}}),
+        Stage.SYNCING,
+        NEW,
+        Health.PROGRESSING,
+    ),
+    "running": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(OLD),
+                "reconciledAt": BEFORE,
+                "operationState": an_operation(NEW, "Running", startedAt=ENDED),
+            },
+            operation={"sync": {"revision": NEW}},
+        ),
+        Stage.SYNCING,
+        NEW,
+        Health.PROGRESSING,
+    ),
+    "waiting to be tried again": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(NEW, "OutOfSync"),
+                "operationState": an_operation(NEW, "Running", finishedAt=ENDED, retryCount=2),
+            },
+            operation={"sync": {"revision": NEW}},
+        ),
+        Stage.SYNCING,
+        NEW,
+        Health.PROGRESSING,
+    ),
+    "over, and not compared since": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(NEW),
+                "reconciledAt": BEFORE,
+                "operationState": an_operation(NEW),
+            },
+        ),
+        Stage.SETTLING,
+        NEW,
+        Health.PROGRESSING,
+    ),
+    "over, starting": (
+        a_record(
+            SERVES_OLD,
+            status={**compared(NEW, health="Progressing"), "operationState": an_operation(NEW)},
+        ),
+        Stage.RUNNING,
+        NEW,
+        Health.PROGRESSING,
+    ),
+    "over, healthy": (
+        a_record(status={**compared(NEW), "operationState": an_operation(NEW)}),
+        Stage.RUNNING,
+        NEW,
+        Health.HEALTHY,
+    ),
+    "suspended": (
+        a_record(status={**compared(NEW, health="Suspended"), "operationState": an_operation(NEW)}),
+        Stage.RUNNING,
+        NEW,
+        Health.SUSPENDED,
+    ),
+    "missing": (
+        a_record(status={**compared(NEW, health="Missing"), "operationState": an_operation(NEW)}),
+        Stage.RUNNING,
+        NEW,
+        Health.MISSING,
+    ),
+    "no objects": (
+        a_record(status={**compared(NEW), "operationState": an_operation(NEW), "resources": None}),
+        Stage.NOTHING,
+        NEW,
+        Health.DEGRADED,
+    ),
+    "refused": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(NEW, "OutOfSync"),
+                "operationState": an_operation(NEW, "Failed", message="no"),
+            },
+        ),
+        Stage.REFUSED,
+        NEW,
+        Health.DEGRADED,
+    ),
+    "a newer commit seen after a failure": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(NEW, "OutOfSync"),
+                "operationState": an_operation(OLD, "Failed", message="no"),
+            },
+        ),
+        Stage.SETTLING,
+        NEW,
+        Health.PROGRESSING,
+    ),
+    "put right again": (
+        a_record(
+            SERVES_OLD,
+            status={**compared(OLD), "operationState": an_operation(OLD, "Running")},
+            operation={"sync": {"revision": OLD}},
+        ),
+        Stage.SYNCING,
+        OLD,
+        Health.HEALTHY,
+    ),
+    "the repository cannot be read": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(OLD, "Unknown"),
+                "conditions": [{"type": "ComparisonError", "message": "dial tcp: refused"}],
+            },
+        ),
+        Stage.UNREADABLE,
+        OLD,
+        Health.UNKNOWN,
+    ),
+    "being removed": (
+        a_record({"deletionTimestamp": AFTER, **SERVES_OLD}, status=compared(OLD)),
+        Stage.REMOVING,
+        OLD,
+        Health.PROGRESSING,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_every_moment_of_a_sync_is_read_for_what_it_is(name: str) -> None:
+    record, stage, wanted, health = MOMENTS[name]
+    found = progress(record)
+    assert (found.stage, found.wanted) == (stage, wanted)
+    assert state_of(record).health is health
+
+
+def test_only_a_compared_and_healthy_commit_serves() -> None:
+    serving = {name: state_of(record).serving for name, (record, *_) in MOMENTS.items()}
+    assert {name for name, commit in serving.items() if commit == NEW} == {"over, healthy"}
+    assert state_of(MOMENTS["refused"][0]).serving == OLD
+    assert "still serves" in state_of(MOMENTS["refused"][0]).message
+
+
+def test_given_up_is_only_what_nothing_but_a_change_mends() -> None:
+    failed = {name for name, (record, *_) in MOMENTS.items() if state_of(record).failed}
+    assert failed == {"no objects", "refused"}
+
+
+def test_a_healthy_application_without_its_secret_has_failed() -> None:
+    record = MOMENTS["over, healthy"][0]
+    lacking = record.model_copy(
+        update={"metadata": record.metadata.model_copy(update={"annotations": {MISSING: "TOKEN"}})}
+    )
+    found = state_of(lacking)
+    assert (found.failed, found.serving, found.health) == (True, "", Health.DEGRADED)
+    assert "TOKEN" in found.causes[0].message
+
+
+def test_an_address_is_told_once_something_serves() -> None:
+    assert state_of(MOMENTS["over, healthy"][0]).url == "https://legal-qa.example"
+    assert state_of(MOMENTS["no objects"][0]).url == ""

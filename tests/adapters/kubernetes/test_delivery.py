@@ -1,0 +1,155 @@
+"""Secrets on their way into a namespace: what is asked of the cluster, and what never leaves."""
+
+from __future__ import annotations
+
+import base64
+import logging
+
+import pytest
+
+from tests.contracts.test_cluster import LABELS, ME, SECRET, supplies
+from tests.kubernetes_stand_in import TOKEN, KubernetesStandIn
+from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
+from thinkube_catalog.domain.gitops import EngineUnavailableError
+
+SPACE = "tkt-chat"
+CANARY = "canary-of-the-delivery"
+ENCODED = base64.b64encode(CANARY.encode()).decode()
+
+
+@pytest.fixture(autouse=True)
+def space(cluster: KubernetesCluster) -> str:
+    cluster.ensure_namespace(SPACE, ME, LABELS)
+    return SPACE
+
+
+def test_a_key_that_somebody_added_does_not_stay(
+    server: KubernetesStandIn, cluster: KubernetesCluster
+) -> None:
+    cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    secret = server.objects["secrets", SPACE, SECRET]
+    secret["data"]["THEIRS"] = "eA=="
+    secret["metadata"]["managedFields"].append(
+        {"manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:THEIRS": {}}}}
+    )
+    cluster.deliver(SPACE, SECRET, supplies(A="2"), ME)
+    assert server.objects["secrets", SPACE, SECRET]["data"].keys() == {"A"}
+
+
+def test_a_secret_is_ours_to_recognise(
+    server: KubernetesStandIn, cluster: KubernetesCluster
+) -> None:
+    cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    labels = server.objects["secrets", SPACE, SECRET]["metadata"]["labels"]
+    assert labels == {"app.kubernetes.io/managed-by": "thinkube-catalog"}
+
+
+def test_the_cluster_never_sends_a_value_back(
+    server: KubernetesStandIn, cluster: KubernetesCluster
+) -> None:
+    cluster.deliver(SPACE, SECRET, supplies(A=CANARY), ME)
+    cluster.deliver(SPACE, SECRET, supplies(A=CANARY, B="2"), ME)
+    cluster.release_namespace(SPACE, ME, SECRET)
+    assert server.answered
+    assert not any(ENCODED in each for each in server.answered)
+
+
+@pytest.mark.parametrize(
+    "kind", ["drop after", "500", "429", "half a body", "no json", "reset", "refuse", "echo"]
+)
+def test_no_error_and_no_log_line_has_a_value(
+    server: KubernetesStandIn,
+    cluster: KubernetesCluster,
+    kind: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    if kind == "refuse":
+        server.rights.discard(("patch", "", "secrets"))
+    else:
+        server.fault(kind, "/secrets/", times=1000)
+    with pytest.raises(EngineUnavailableError) as caught:
+        cluster.deliver(SPACE, SECRET, supplies(A=CANARY), ME)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert CANARY not in repr(error)
+        assert ENCODED not in repr(error)
+        error = error.__cause__
+    assert CANARY not in caplog.text
+    assert ENCODED not in caplog.text
+
+
+def test_a_revision_comes_back_with_its_values(cluster: KubernetesCluster) -> None:
+    first = cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    cluster.deliver(SPACE, SECRET, supplies(A="2"), ME)
+    assert cluster.deliver(SPACE, SECRET, supplies(A="1"), ME) == first
+
+
+def test_revisions_of_another_key_are_others(
+    server: KubernetesStandIn, cluster: KubernetesCluster
+) -> None:
+    other = KubernetesCluster(cluster_access(server.url, TOKEN, None), b"another key")
+    here, there = (it.deliver(SPACE, SECRET, supplies(A="1"), ME) for it in (cluster, other))
+    assert here.revision != there.revision
+    other.close()
+
+
+def test_external_secrets_are_told_where_each_value_stands(
+    server: KubernetesStandIn, fetching: KubernetesCluster
+) -> None:
+    fetching.deliver(SPACE, SECRET, supplies(B=None, A="1"), ME)
+    spec = server.objects["externalsecrets", SPACE, SECRET]["spec"]
+    assert spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
+    assert spec["target"]["name"] == SECRET
+    assert spec["data"] == [
+        {"secretKey": name, "remoteRef": {"key": f"chat/{name}", "property": "value"}}
+        for name in ("A", "B")
+    ]
+
+
+def test_values_do_not_pass_through_where_external_secrets_deliver(
+    server: KubernetesStandIn, fetching: KubernetesCluster
+) -> None:
+    delivery = fetching.deliver(SPACE, SECRET, supplies(A=CANARY, B=None), ME)
+    assert delivery.missing == ()  # the store may have what is not ours
+    assert CANARY not in str(server.objects)
+    assert ENCODED not in str(server.objects)
+    assert server.find("secrets", SPACE, SECRET) is None
+
+
+def test_the_revision_of_fetched_secrets_goes_by_their_keys(fetching: KubernetesCluster) -> None:
+    first = fetching.deliver(SPACE, SECRET, supplies(A="1"), ME).revision
+    assert fetching.deliver(SPACE, SECRET, supplies(A="2"), ME).revision == first
+    assert fetching.deliver(SPACE, SECRET, supplies(A="1", B="2"), ME).revision != first
+
+
+def test_fetched_secrets_are_taken_back(
+    server: KubernetesStandIn, fetching: KubernetesCluster
+) -> None:
+    fetching.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    for _ in range(2):
+        fetching.deliver(SPACE, SECRET, {}, ME)
+    assert server.find("externalsecrets", SPACE, SECRET) is None
+
+
+def test_a_cluster_without_external_secrets_is_said_to_lack_them(
+    server: KubernetesStandIn, fetching: KubernetesCluster
+) -> None:
+    server.groups.discard("external-secrets.io")
+    with pytest.raises(EngineUnavailableError, match="has no externalsecrets"):
+        fetching.deliver(SPACE, SECRET, supplies(A="1"), ME)
+
+
+def test_delivery_may_change_from_written_to_fetched_and_back(
+    server: KubernetesStandIn, cluster: KubernetesCluster, fetching: KubernetesCluster
+) -> None:
+    cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    fetching.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    assert server.find("secrets", SPACE, SECRET) is None  # for External Secrets to make
+    owner = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "name": SECRET}
+    server.make("secrets", SPACE, SECRET, metadata={"ownerReferences": [owner]}, data={"A": "eA=="})
+    cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
+    assert server.find("externalsecrets", SPACE, SECRET) is None
+    secret = server.objects["secrets", SPACE, SECRET]
+    assert secret["data"] == {"A": base64.b64encode(b"1").decode()}
+    assert "ownerReferences" not in secret["metadata"]
