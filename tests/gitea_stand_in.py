@@ -434,7 +434,7 @@ class Call:
             if self.gitea.git(stored, "rev-parse", "main") != commit:
                 raise Refusal(409, "Wrong commit ID")
         else:
-            if pull.looks:
+            if pull.looks or pull.title.startswith("WIP:"):
                 raise Refusal(405, "Please try again later")
             self.gitea.merge_by_hand(stored, pull)
         pull.state, pull.merged = "closed", True

@@ -62,12 +62,16 @@ class Signature:
 
 @dataclass(frozen=True)
 class Change:
-    """What a commit is made of: files, message, who and when. `body` tells people more about it."""
+    """What a commit is made of: files, message, who and when. `body` tells people more about it.
+
+    A `draft` is proposed to be worked on: the forge, where it can, keeps people from merging it.
+    """
 
     files: FileTree
     message: str
     signature: Signature
     body: str = ""
+    draft: bool = False
 
     @property
     def title(self) -> str:

@@ -285,6 +285,7 @@ def propose(platform: Platform, run: Run) -> Outcome:
         message_of(run, planned.title),
         signature_of(run),
         _body(planned),
+        draft=bool(planned.conflicts),
     )
     made = platform.forge.propose(repository, change, branch_of(planned), planned.head, head)
     details = {"branch": made.branch, "commit": made.head, "onto": planned.head, "url": made.url}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,15 @@ def test_a_request_that_a_person_merges_is_on_main(
     assert gitea.forge.files(HERE, newest.id) == NEW
     assert [each.id for each in gitea.forge.history(HERE)] == [newest.id, first.id]
     assert list(gitea.forge.proposals(HERE, "catalog/")) == []
+
+
+def test_a_draft_is_merged_by_nobody_and_accepted_all_the_same(gitea: Gitea, first: Commit) -> None:
+    draft = replace(UPGRADE, draft=True)
+    proposal = gitea.forge.propose(HERE, draft, "catalog/upgrade-v2", first.id)
+    merge = {"Do": "merge", "head_commit_id": proposal.head}
+    assert gitea.http.post("/pulls/1/merge", json=merge).status_code == 405
+    commit = gitea.forge.accept(HERE, proposal, UPGRADE, first.id)
+    gitea.until(state="closed", merged=True, merge_commit_sha=commit.id)
 
 
 def test_a_withdrawn_request_is_closed(gitea: Gitea, proposal: Proposal) -> None:

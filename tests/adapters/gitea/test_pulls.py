@@ -87,6 +87,16 @@ def test_other_words_change_the_request_that_is_there(
     assert [(each.number, each.body) for each in stored.pulls] == [(1, "In conflict")]
 
 
+def test_a_draft_is_marked_until_it_is_none_any_more(
+    forge: GiteaForge, first: Commit, stored: Stored
+) -> None:
+    draft = replace(UPGRADE, files=FileTree({"app": File(b"<<<")}), draft=True)
+    proposal = forge.propose(CHAT, draft, BRANCH, first.id)
+    assert stored.pulls[0].title == "WIP: Upgrade to v2"
+    forge.propose(CHAT, UPGRADE, BRANCH, first.id, proposal.head)
+    assert stored.pulls[0].title == "Upgrade to v2"
+
+
 def test_a_request_that_somebody_closed_is_told_to_be_closed_and_opened_anew(
     forge: GiteaForge, first: Commit, stored: Stored
 ) -> None:

@@ -26,7 +26,7 @@ from thinkube_catalog.adapters.gitea.mirror import LostRaceError, Mirror
 from thinkube_catalog.adapters.gitea.ownership import Ownership, description_for
 from thinkube_catalog.adapters.gitea.proposals import Proposer
 from thinkube_catalog.adapters.gitea.publishing import MAIN, Publication, Publisher
-from thinkube_catalog.adapters.gitea.pulls import Pull, Pulls
+from thinkube_catalog.adapters.gitea.pulls import DRAFT, Pull, Pulls
 from thinkube_catalog.adapters.gitea.repositories import Found, Gone, Repositories
 from thinkube_catalog.adapters.gitea.statuses import Statuses
 from thinkube_catalog.domain.errors import CatalogError
@@ -165,7 +165,8 @@ class GiteaForge:
         with mirror.locked():
             proposer = Proposer(self._repositories, repository, mirror)
             proposal = proposer.propose(change, branch, onto, head)
-        pull = self._pulls.ensure(repository, branch, change.title, change.body)
+        title = f"{DRAFT} {change.title}" if change.draft else change.title
+        pull = self._pulls.ensure(repository, branch, title, change.body)
         return replace(proposal, url=self._page(repository, pull))
 
     def proposals(self, repository: Repository, prefix: str) -> Sequence[Proposal]:

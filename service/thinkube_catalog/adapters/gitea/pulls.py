@@ -15,6 +15,9 @@ from thinkube_catalog.adapters.gitea.repositories import path_of
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError, Repository
 
+DRAFT = "WIP:"
+"""Gitea merges no pull request whose title begins so, until somebody takes it away."""
+
 _NOT_FOUND, _CONFLICT = 404, 409
 _PAGE = 50
 _PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0, 4.0)
