@@ -16,6 +16,7 @@ from thinkube_catalog.adapters.durable import (
     DurableRuns,
 )
 from thinkube_catalog.adapters.fenced import fenced
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
@@ -97,6 +98,7 @@ class CatalogService:
                 deployments=ObservedDeployments(SqlDeployments(self._database), observer),
                 runs=self._runs,
                 secrets=self._secrets,
+                merger=GitMerger(),
                 conventions=conventions(settings),
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,

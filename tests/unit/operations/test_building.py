@@ -19,6 +19,7 @@ from tests.stand_ins import (
     StandInRenderer,
     StandInSources,
 )
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
@@ -125,6 +126,7 @@ def a_workshop(forge: MemoryForge | None = None, *, builds: bool = True) -> Work
         deployments=MemoryDeployments(),
         runs=carrying,
         secrets=MemorySecrets(),
+        merger=GitMerger(),
         conventions=Conventions(builds=builds),
         now=clock.now,
     )
