@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -30,15 +31,40 @@ def server() -> Iterator[Path]:
         shutil.chown(folder, owner)
     try:
         _run(owner, "initdb", "-A", "trust", "-U", "postgres", "-D", str(folder / "db"))
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=40"
-        log = str(folder / "log")
-        _run(owner, "pg_ctl", "-w", "-D", str(folder / "db"), "-l", log, "-o", options, "start")
+        start(folder)
         try:
             yield folder
         finally:
-            _run(owner, "pg_ctl", "-m", "immediate", "-D", str(folder / "db"), "stop")
+            stop(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(folder: Path) -> None:
+    """Start the server of that folder, and wait until it answers."""
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=80"
+    log = str(folder / "log")
+    arguments = ("-w", "-D", str(folder / "db"), "-l", log, "-o", options, "start")
+    _run(_unprivileged(), "pg_ctl", *arguments)
+
+
+def stop(folder: Path) -> None:
+    """Stop the server of that folder as a crash would: whoever is connected is thrown out."""
+    _run(_unprivileged(), "pg_ctl", "-m", "immediate", "-D", str(folder / "db"), "stop")
+
+
+@contextmanager
+def paused(folder: Path) -> Iterator[None]:
+    """Have the server accept connections and answer nothing."""
+    main = psutil.Process(int((folder / "db" / "postmaster.pid").read_text().split()[0]))
+    processes = [main, *main.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def new_database(folder: Path) -> str:

@@ -15,8 +15,11 @@ import pytest
 
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
+from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import Run, RunKind
 from thinkube_catalog.domain.errors import Problem
+from thinkube_catalog.domain.replicas import Replica
 
 
 @dataclass
@@ -78,12 +81,12 @@ def carrier(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Carrier]
         yield Carrier(memory, lambda ledger: memory.launch(ledger.proceed))
         memory.settle()
         return
-    url = f"sqlite:///{tmp_path / 'runs.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_url")
-    durable = DurableRuns(url)
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
+    replicas = SqlReplicas(database, Replica("one", "1"), alone=database.is_sqlite)
+    durable = DurableRuns(tmp_path / "runs.db", replicas)
     yield Carrier(durable, lambda ledger: durable.launch(ledger.carrying()))
     durable.close()
+    database.close()
 
 
 def a_run(deployment: str = "chat", attempt: int = 1) -> Run:

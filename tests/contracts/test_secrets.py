@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def database(sqlite_url: str) -> Iterator[Database]:
 def test_a_value_comes_back_as_it_went_in(store: Secrets, value: str) -> None:
     store.put("HF_TOKEN", SecretValue(value))
     assert store.get("HF_TOKEN").reveal() == value
+
+
+def test_many_may_store_a_new_one_and_remove_it_at_once(store: Secrets) -> None:
+    for number in range(5):
+        key = f"TOKEN_{number}"
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda _, key=key: store.put(key, SecretValue("same")), range(6)))
+            assert store.get(key).reveal() == "same"
+            list(pool.map(lambda _, key=key: store.remove(key), range(6)))
+    assert list(store.entries()) == []
 
 
 def test_storing_again_replaces(store: Secrets) -> None:

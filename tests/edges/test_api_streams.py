@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import tempfile
 import threading
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from tests.edges.asgi import Conversation
 from tests.edges.platform import Scene, a_scene
 from thinkube_catalog.api import streams
-from thinkube_catalog.domain.deployments import Event, EventKind
+from thinkube_catalog.domain.deployments import Event, EventKind, StoreUnavailableError
 
 EVENTS = "/api/v1/deployments/chat/events"
 STREAM = {"accept": "text/event-stream"}
@@ -104,6 +105,34 @@ def test_a_quiet_stream_says_that_it_is_alive(
             return heard
 
     assert asyncio.run(listen()) == ["retry: 1000\n\n", ": still here\n\n", ": still here\n\n"]
+
+
+def test_a_stream_outlives_a_database_that_is_away(
+    deployed: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "AWAY_SECONDS", 0.01)
+    records = deployed.platform.deployments
+    read, answers = records.events, itertools.count()
+
+    def events(*arguments: int) -> Sequence[Event]:
+        if next(answers) in {1, 2}:
+            raise StoreUnavailableError("it is being restarted")
+        return read("chat", *arguments[1:])
+
+    monkeypatch.setattr(records, "events", events)
+
+    async def listen() -> list[str]:
+        async with Conversation(deployed.app, EVENTS, headers=STREAM) as talk:
+            talk.send_body(b"")
+            assert (await talk.start())[0] == 200
+            heard = []
+            async for chunk in talk.chunks():
+                heard.append(chunk.splitlines()[0])
+                if len(heard) == 4:
+                    break
+            return heard
+
+    assert asyncio.run(listen()) == ["retry: 1000", ": waiting", ": waiting", "id: 1"]
 
 
 def test_a_stream_of_an_unknown_deployment_is_a_problem_and_no_stream(client: httpx.Client) -> None:

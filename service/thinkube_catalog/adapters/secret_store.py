@@ -19,6 +19,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from thinkube_catalog.adapters.sql.database import Database
@@ -84,6 +86,11 @@ class SealingKey:
         return f"SealingKey({self.id})"
 
 
+def new_key() -> str:
+    """Return a key that nobody has had before."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def keys_from(text: str) -> tuple[SealingKey, ...]:
     """Read keys separated by commas; the first one seals. Raises SecretKeyInvalidError."""
     return tuple(SealingKey.of(part.strip()) for part in text.split(","))
@@ -119,6 +126,10 @@ class SqlSecrets:
             sealed=self._sealing.seal(key, value.reveal()),
             changed_at=datetime.now(UTC),
         )
+        # Two replicas may store a new one at once.
+        with suppress(IntegrityError), self._database.writing() as session:
+            session.merge(row)
+            return
         with self._database.writing() as session:
             session.merge(row)
 
@@ -138,9 +149,7 @@ class SqlSecrets:
 
     def remove(self, key: str) -> None:
         with self._database.writing() as session:
-            row = session.get(SecretRow, key)
-            if row is not None:
-                session.delete(row)
+            session.execute(delete(SecretRow).where(col(SecretRow.key) == key))
 
     def reseal(self) -> int:
         """Seal everything with the first key; return how many were sealed by another.
@@ -171,7 +180,7 @@ def _make_key_file(path: Path) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+            file.write(new_key().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thinkube_catalog.domain.deployments import Deployment, Deployments, State
+from thinkube_catalog.domain.replicas import Replicas
 
 UNKNOWN_ROUTE = "(none)"
 STEP_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
@@ -67,6 +68,10 @@ class Metrics:
         """Add how many deployments there are in each state, whenever somebody asks."""
         self.registry.register(_States(deployments))
 
+    def watch_replicas(self, replicas: Replicas) -> None:
+        """Add how many runs each replica carries, whenever somebody asks."""
+        self.registry.register(_Carried(replicas))
+
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return render_registry(self.registry)
@@ -114,6 +119,25 @@ class _States(Collector):
             value=len(self._deployments.unfinished()),
         )
         return [states, under_way]
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Name nothing beforehand, so that registering asks the store nothing."""
+        return []
+
+
+class _Carried(Collector):
+    def __init__(self, replicas: Replicas) -> None:
+        self._replicas = replicas
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        carried = GaugeMetricFamily(
+            "thinkube_catalog_runs_carried",
+            "Runs in the hands of each replica that is alive.",
+            labels=["replica", "version"],
+        )
+        for replica in self._replicas.alive():
+            carried.add_metric([replica.id, replica.version], replica.carried)
+        return [carried]
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Name nothing beforehand, so that registering asks the store nothing."""

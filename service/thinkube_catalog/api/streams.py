@@ -19,11 +19,15 @@ from starlette.responses import Response, StreamingResponse
 from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.deployments import KNOWN, Name
 from thinkube_catalog.api.schemas import EventPage, EventPublic, LogLinePublic, LogPage, Wire
+from thinkube_catalog.domain.errors import UnavailableError
 from thinkube_catalog.operations import watch
 from thinkube_catalog.operations.platform import Platform
 
 POLL_SECONDS = 0.25
 HEARTBEAT_SECONDS = 15.0
+AWAY_SECONDS = 1.0
+"""How soon a stream asks again what does not answer."""
+
 LONGEST_WAIT = 30
 LARGEST_CURSOR = 2**53 - 1
 """What every JSON reader takes for an integer."""
@@ -144,7 +148,13 @@ def _stream(request: Request, read: Read, after: str) -> StreamingResponse:
 async def _lines(request: Request, read: Read, after: str) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
     while not await request.is_disconnected():
-        items, after = await _wait_for(read, after, HEARTBEAT_SECONDS)
+        try:
+            items, after = await _wait_for(read, after, HEARTBEAT_SECONDS)
+        except UnavailableError:
+            # A browser would not come back after an error; the reader is not to notice.
+            yield ": waiting\n\n"
+            await asyncio.sleep(AWAY_SECONDS)
+            continue
         for item in items:
             document = json.dumps(item.model_dump(mode="json"), ensure_ascii=False)
             yield f"id: {getattr(item, 'cursor', '')}\ndata: {document}\n\n"

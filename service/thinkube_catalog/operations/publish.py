@@ -43,8 +43,9 @@ def publish_template(
     With `version`, it is that release or none: raises TagMovedError if the version was published
     with other content. Without, the version is the manifest's, and a folder that has changed
     since that version was published is committed untagged, so that `git describe` names it.
-    An unchanged folder publishes nothing. `name` is the repository's, else the manifest's, else
-    the folder's. Raises InvalidError, ManifestInvalidError, RepositoryTakenError.
+    An unchanged folder publishes nothing, nor does one that was released before what is there
+    now, as an older replica has it beside a newer one. `name` is the repository's, else the
+    manifest's, else the folder's. Raises InvalidError, ManifestInvalidError, RepositoryTakenError.
     """
     files = read_folder(folder)
     manifest = _manifest(files, folder)
@@ -52,13 +53,16 @@ def publish_template(
     repository = Repository(platform.templates_owner, name or given)
     location = platform.forge.ensure_repository(repository, f"template {repository.name}")
     tag = _tag(version or (manifest.version if manifest else ""), folder)
+    head = platform.forge.head(repository)
+    if head and tag and _is_an_earlier_release(platform, repository, head, files, tag):
+        return platform.sources.resolve(Source(location, tag))
     try:
-        commit = _publish(platform, repository, files, tag)
+        commit = _publish(platform, repository, head, files, tag)
     except TagMovedError:
         if version:
             raise
         tag = ""
-        commit = _publish(platform, repository, files, tag)
+        commit = _publish(platform, repository, head, files, tag)
     return platform.sources.resolve(Source(location, tag or commit.id))
 
 
@@ -79,11 +83,26 @@ def publish_catalog(platform: Platform, catalog: Catalog) -> Published:
     return Published(releases, tuple(problems))
 
 
-def _publish(platform: Platform, repository: Repository, files: FileTree, tag: str) -> Commit:
-    message = f"Release {tag}" if tag else "Publish work in progress"
-    head = platform.forge.head(repository)
+def _is_an_earlier_release(
+    platform: Platform, repository: Repository, head: Commit, files: FileTree, tag: str
+) -> bool:
+    if head.message.strip() == _subject(tag):
+        return False
+    for commit in platform.forge.history(repository):
+        if commit.message.strip() == _subject(tag):
+            return platform.forge.files(repository, commit.id) == files
+    return False
+
+
+def _subject(tag: str) -> str:
+    return f"Release {tag}" if tag else "Publish work in progress"
+
+
+def _publish(
+    platform: Platform, repository: Repository, head: Commit | None, files: FileTree, tag: str
+) -> Commit:
     at = BEGINNING if head is None else head.at + timedelta(seconds=1)
-    return platform.forge.publish(repository, files, message, Signature(*PUBLISHER, at), tag)
+    return platform.forge.publish(repository, files, _subject(tag), Signature(*PUBLISHER, at), tag)
 
 
 def _manifest(files: FileTree, folder: Path) -> TemplateManifest | None:

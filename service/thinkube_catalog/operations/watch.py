@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from thinkube_catalog.domain.deployments import (
     Deployment,
@@ -22,13 +23,15 @@ from thinkube_catalog.domain.gitops import (
     Health,
     LogLine,
 )
-from thinkube_catalog.operations import secret_delivery
+from thinkube_catalog.operations import held, rollout, secret_delivery
+from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
 from thinkube_catalog.operations.showing import show
 
 POLL_SECONDS = 0.1
+_TICK = timedelta(microseconds=1)
 
 _SHOWN = {
     EventKind.ROLLOUT_STARTED: RolloutState.PENDING,
@@ -51,7 +54,8 @@ def look(platform: Platform, name: str) -> Seen:
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
     try:
-        application = _hidden(platform, deployment, platform.engine.status(name))
+        status = with_build(platform, deployment, platform.engine.status(name))
+        application = _hidden(platform, deployment, status)
     except ApplicationNotFoundError:
         application = None
     own = [run for run in runs if run.deployment_id == deployment.id]
@@ -92,7 +96,8 @@ def observe(platform: Platform) -> int:
     """Look once at every deployment that no run owns; record what changed, return how many did.
 
     What was seen last stands in the deployment's record and changes together with its event, so
-    nothing is told twice or missed, however often the service is restarted.
+    nothing is told twice or missed, however often the service is restarted, and by however many
+    replicas at once this is done.
     """
     owned = {run.deployment_id for run in platform.deployments.unfinished()}
     changed = 0
@@ -127,11 +132,14 @@ def _observe(platform: Platform, before: Deployment) -> bool:
         )
     except UnavailableError:
         return False  # the engine's trouble says nothing about the application's
+    status = with_build(platform, before, status)
     after, kind = _seen(before, status)
     if kind is None:
         if after != before:
             platform.deployments.save(_stamped(platform, after, before), seen=before.changed_at)
         return False
+    if kind in {EventKind.ROLLOUT_STARTED, EventKind.ROLLOUT_SUCCEEDED}:
+        after = _following(platform, after)
     troubled = after.state in {State.DEGRADED, State.FAILED}
     problems = _problems(platform, before, status) if troubled else ()
     stamped = replace(_stamped(platform, after, before), problems=problems)
@@ -161,6 +169,14 @@ def _seen(before: Deployment, status: ApplicationStatus) -> tuple[Deployment, Ev
     return current, None
 
 
+def _following(platform: Platform, after: Deployment) -> Deployment:
+    """Return the record as the branch has it now: people merge upgrades, and take them back."""
+    found = held.following(platform, after, after.commit)
+    if found.secrets != after.secrets:
+        rollout.ensure_application(platform, found)
+    return found
+
+
 def _well(current: Deployment) -> tuple[Deployment, EventKind | None]:
     well = replace(current, state=State.HEALTHY, healthy_commit=current.commit, problems=())
     if current.healthy_commit != current.commit:
@@ -185,7 +201,9 @@ def _problems(
 
 
 def _stamped(platform: Platform, after: Deployment, before: Deployment) -> Deployment:
-    return after.changed(max(platform.now(), before.changed_at))
+    # Later than before even where this machine's clock is behind, so that of several replicas
+    # that saw the same record only the first one changes it.
+    return after.changed(max(platform.now(), before.changed_at + _TICK))
 
 
 def _event(

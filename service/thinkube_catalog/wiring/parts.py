@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -28,6 +30,11 @@ REMOTE_FRESH_SECONDS = 30.0
 def program_version() -> str:
     """Return the version of this program."""
     return version("thinkube-catalog")
+
+
+def replica_name() -> str:
+    """Return a name for this process among the replicas: its host's, and something random."""
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 def conventions(settings: Settings) -> Conventions:

@@ -9,15 +9,25 @@ from threading import Event, Thread
 from time import sleep
 
 from thinkube_catalog.adapters.copier import CopierRenderer
-from thinkube_catalog.adapters.durable import Carrying, DurableRuns
+from thinkube_catalog.adapters.durable import (
+    BEAT_SECONDS,
+    BEAT_SECONDS_ALONE,
+    Carrying,
+    DurableRuns,
+)
+from thinkube_catalog.adapters.fenced import fenced
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
+from thinkube_catalog.domain.deployments import StoreUnavailableError
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Repository
+from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
-from thinkube_catalog.operations import runs, watch
+from thinkube_catalog.operations import connecting, runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.engines import open_engine
@@ -30,8 +40,10 @@ from thinkube_catalog.wiring.forges import (
 from thinkube_catalog.wiring.parts import (
     conventions,
     file_catalogs,
+    program_version,
     provider_key,
     providers,
+    replica_name,
     sealing_keys,
     with_publishing,
 )
@@ -49,33 +61,44 @@ class CatalogService:
     """Everything that works behind the API: the engine, the runs, and what watches them.
 
     Made before `start`, so that the API can be built on `platform`; `stop` leaves applications
-    running and runs where they are: the next start goes on.
+    running and runs where they are: another replica, or the next start, goes on.
     """
 
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
-        self._database = Database(_database_url(settings, "catalog.sqlite"))
+        self._database = Database(_database_url(settings))
         keys = sealing_keys(settings)
         self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
-        self._runs = DurableRuns(_database_url(settings, "runs.sqlite"))
+        alone = not settings.database_url.get_secret_value()  # the lock of the folder is the lease
+        self.replicas = SqlReplicas(
+            self._database, Replica(replica_name(), program_version()), alone=alone
+        )
+        self._runs = DurableRuns(
+            settings.data_dir / "runs.sqlite",
+            self.replicas,
+            BEAT_SECONDS_ALONE if alone else BEAT_SECONDS,
+        )
         self._forge = forge = open_forge(settings, keys)
         self._engine = open_engine(settings, forge, self._secrets)
         self.deliveries = deliveries_of(forge)
         self._stopping = False
         self._look_now = Event()
+        self._draining = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
+        self._connector = Thread(target=self._connect, name="connector", daemon=True)
         self.platform = with_publishing(
             Platform(
                 catalogs=file_catalogs(settings, self._sources),
                 sources=self._sources,
                 renderer=self._renderer,
-                forge=forge,
-                engine=self._engine,
+                forge=fenced(forge, self.replicas.check),
+                engine=fenced(self._engine, self.replicas.check),
                 deployments=ObservedDeployments(SqlDeployments(self._database), observer),
                 runs=self._runs,
                 secrets=self._secrets,
+                merger=GitMerger(),
                 conventions=conventions(settings),
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,
@@ -98,15 +121,23 @@ class CatalogService:
             )
         )
         self._watcher.start()
+        self._connector.start()
         self._renderer.start()  # last: it warms up beside the rest, which must not wait for cores
+
+    def drain(self) -> None:
+        """Give the runs into other hands, and be ready for nothing new any more."""
+        self._draining.set()
+        self._runs.drain(DRAIN_SECONDS)
 
     def stop(self) -> None:
         """Stop in the order in which nobody misses what is gone."""
+        self.drain()
         self._stopping = True
         self._look_now.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
-        self._runs.close(DRAIN_SECONDS)
+        for thread in (self._watcher, self._connector):
+            if thread.is_alive():
+                thread.join()
+        self._runs.close()
         self._engine.stop()
         self._renderer.close()
         close_forge(self._forge)
@@ -115,6 +146,10 @@ class CatalogService:
     def check_database(self) -> str:
         """Return `ok` when the records can be read, else why not."""
         return _checked(lambda: self.platform.deployments.page(limit=1))
+
+    def check_draining(self) -> str:
+        """Return `ok` until this replica has been told to stop."""
+        return "it is being stopped" if self._draining.is_set() else "ok"
 
     def check_catalog(self) -> str:
         """Return `ok` when the catalog can be read, else why not."""
@@ -141,6 +176,12 @@ class CatalogService:
         if repository.owner == self.settings.gitea_org:
             self._look_now.set()
 
+    def _connect(self) -> None:
+        try:
+            connecting.connect_all(self.platform, lambda: self._stopping)
+        except Exception:  # noqa: BLE001 (the service works without)
+            _log.exception("connecting the repositories failed")
+
     def _watch(self) -> None:
         while True:
             if self._look_now.wait(OBSERVE_SECONDS) and not self._stopping:
@@ -148,8 +189,12 @@ class CatalogService:
                 sleep(SEEN_SECONDS)
             if self._stopping:
                 return
+            if not self._runs.leads:
+                continue  # another replica does
             try:
                 watch.observe(self.platform)
+            except StoreUnavailableError as error:
+                _log.warning("no look at the deployments now: %s", error)
             except Exception:  # noqa: BLE001 (one bad look must not end all watching)
                 _log.exception("looking at the deployments failed")
 
@@ -162,6 +207,6 @@ def _checked(look: Callable[[], object]) -> str:
     return "ok"
 
 
-def _database_url(settings: Settings, file: str) -> str:
+def _database_url(settings: Settings) -> str:
     configured = settings.database_url.get_secret_value()
-    return configured or f"sqlite:///{settings.data_dir / file}"
+    return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"

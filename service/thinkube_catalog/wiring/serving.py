@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import sys
@@ -47,6 +48,7 @@ def serve(settings: Settings) -> None:
     with Instance(settings.data_dir).claim() as claim, _listen(settings) as listener:
         metrics = Metrics()
         service = CatalogService(settings, metrics)
+        metrics.watch_replicas(service.replicas)
         address = _address(settings, listener)
         app = create_app(
             service.platform,
@@ -60,6 +62,7 @@ def serve(settings: Settings) -> None:
                 "database": service.check_database,
                 "catalog": service.check_catalog,
                 "watcher": service.check_watcher,
+                "draining": service.check_draining,
             },
             deliveries=service.deliveries,
             pushed=service.pushed,
@@ -75,7 +78,19 @@ def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=2,  # streams of progress never end by themselves
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, service).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Gives the runs into other hands as soon as it is told to stop, while it still answers."""
+
+    def __init__(self, config: uvicorn.Config, service: CatalogService) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.to_thread(self._service.drain)
+        await super().shutdown(sockets)
 
 
 @asynccontextmanager

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from thinkube_catalog.adapters.durable import Carrying, DurableRuns, workflow
+from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.bindings import Provider
+from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.settings import load_settings
 from thinkube_catalog.wiring.service import CatalogService
 
@@ -73,7 +76,9 @@ def test_the_loops_own_threads_are_left_alone(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(lambda: None)  # makes the loop's pool
         before = loop._default_executor  # type: ignore[attr-defined] # there is no public way
-        runs = DurableRuns(f"sqlite:///{tmp_path / 'runs.db'}")
+        database = Database(f"sqlite:///{tmp_path / 'catalog.db'}")
+        replicas = SqlReplicas(database, Replica("one", "1"), alone=True)
+        runs = DurableRuns(tmp_path / "runs.db", replicas)
         await asyncio.to_thread(runs.launch, Carrying(lambda *_: None, list, lambda *_: None))
         await asyncio.to_thread(runs.close)
         return bool(loop._default_executor is before)  # type: ignore[attr-defined] # as above

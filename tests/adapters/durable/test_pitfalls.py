@@ -9,26 +9,29 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from thinkube_catalog import adapters
 from thinkube_catalog.adapters.durable import (
+    MOST_RESTARTS,
     Carrying,
     DurableRuns,
     SqliteTooOldError,
     check_sqlite,
 )
+from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import Run, RunKind
+from thinkube_catalog.domain.replicas import Replica
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'runs.db'}"
-    found: str = request.getfixturevalue("postgresql_url")
+def url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(f"{request.param}_url")
     return found
 
 
@@ -41,8 +44,9 @@ def carry(
     url: str, noted: Path, die_in: int = 0, version: str = "1", executor: str = "service"
 ) -> int:
     """Be a service until the run has ended or the service is killed; return how it ended."""
-    program = [sys.executable, "-m", "tests.adapters.durable.carrier", url, str(noted), "run"]
-    arguments = [*program, str(die_in), version, executor]
+    program = [sys.executable, "-m", "tests.adapters.durable.carrier", url]
+    files = [str(noted.with_name("runs.db")), str(noted)]
+    arguments = [*program, *files, "run", str(die_in), version, executor]
     return subprocess.run(arguments, cwd=ROOT, timeout=60, check=False).returncode
 
 
@@ -73,19 +77,42 @@ def a_run() -> Run:
     return Run("run", "id", "chat", RunKind.DEPLOY, datetime.now(UTC))
 
 
+def a_replica(folder: Path) -> SqlReplicas:
+    database = Database(f"sqlite:///{folder / 'catalog.db'}")
+    return SqlReplicas(database, Replica(uuid4().hex, "1"), alone=True)
+
+
 def idle(_run_id: str, _attempt: int) -> float | None:
     return None
 
 
 def test_a_second_one_in_a_process_is_refused_aloud(tmp_path: Path) -> None:
-    first = DurableRuns(f"sqlite:///{tmp_path / 'one.db'}")
+    first = DurableRuns(tmp_path / "one.db", a_replica(tmp_path))
     first.launch(Carrying(idle, list, lambda _run, _reason: None))
     try:
-        second = DurableRuns(f"sqlite:///{tmp_path / 'two.db'}")
+        second = DurableRuns(tmp_path / "two.db", a_replica(tmp_path))
         with pytest.raises(RuntimeError, match="carries runs already"):
             second.launch(Carrying(idle, list, lambda _run, _reason: None))
     finally:
         first.close()
+
+
+def test_a_run_is_not_given_up_however_often_it_is_handed_on(tmp_path: Path) -> None:
+    run, turns, given_up = a_run(), list[int](), list[str]()
+
+    def proceed(_run_id: str, _attempt: int) -> float | None:
+        turns.append(1)
+        return 0.01
+
+    for number in range(2 * MOST_RESTARTS):
+        runs = DurableRuns(tmp_path / "runs.db", a_replica(tmp_path))
+        runs.launch(Carrying(proceed, lambda: [run], lambda run, _reason: given_up.append(run.id)))
+        before, deadline = len(turns), time.monotonic() + 20
+        while len(turns) < before + 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert len(turns) >= before + 2, number
+        runs.close(5)
+    assert given_up == []
 
 
 def test_what_an_exception_says_is_not_stored(tmp_path: Path) -> None:
@@ -95,7 +122,7 @@ def test_what_an_exception_says_is_not_stored(tmp_path: Path) -> None:
         turns.append(run_id)
         raise RuntimeError("canary")
 
-    runs = DurableRuns(f"sqlite:///{tmp_path / 'runs.db'}")
+    runs = DurableRuns(tmp_path / "runs.db", a_replica(tmp_path))
     runs.launch(Carrying(bug, list, lambda _run, _reason: None))
     runs.start(a_run())
     deadline = time.monotonic() + 20

@@ -16,7 +16,9 @@ from sqlmodel import SQLModel
 from thinkube_catalog.adapters import sql
 from thinkube_catalog.adapters.sql import database, tables
 from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.replicas import SqlReplicas
 from thinkube_catalog.domain.deployments import StoreUnavailableError
+from thinkube_catalog.domain.replicas import Replica
 
 __all__ = ["tables"]
 
@@ -61,6 +63,24 @@ def test_of_many_who_open_at_once_one_migrates(url: str) -> None:
     engine = create_engine(url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM counters")).scalar() == 1
+    engine.dispose()
+
+
+def test_a_newer_programs_schema_is_left_as_it_is(url: str) -> None:
+    Database(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("ALTER TABLE replicas ADD COLUMN of_a_newer_one VARCHAR"))
+    older = Database(url)
+    replica = SqlReplicas(older, Replica("older", "1"))
+    replica.join()
+    assert [each.id for each in replica.alive()] == ["older"]
+    older.close()
+    with engine.connect() as connection:
+        assert (
+            connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+        )
     engine.dispose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -74,6 +75,19 @@ def test_a_template_is_published_under_its_version(platform: Platform, folder: P
     assert release.version == "v1.0.0"
     assert platform.sources.resolve(Source(release.location)) == release
     assert read_folder(platform.sources.checkout(release)) == read_folder(folder)
+
+
+def test_an_older_and_a_newer_program_side_by_side_publish_each_release_once(
+    platform: Platform, folder: Path, tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer" / "tkt-chat"
+    shutil.copytree(folder, newer)
+    write(newer, "1.1.0", "number: 2\n")
+    old, new = publish_template(platform, folder), publish_template(platform, newer)
+    for _ in range(2):
+        assert publish_template(platform, folder) == old
+        assert publish_template(platform, newer) == new
+    assert len(published_ids(platform)) == 2
 
 
 def test_an_unchanged_template_publishes_nothing_new(platform: Platform, folder: Path) -> None:

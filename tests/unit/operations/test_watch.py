@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from tests.stage import Stage
@@ -37,6 +40,16 @@ def test_a_push_is_told_from_its_beginning_to_its_end(chat: Stage) -> None:
         (EventKind.ROLLOUT_SUCCEEDED, "healthy"),
     ]
     assert chat.platform.deployments.get("chat").healthy_commit == pushed
+
+
+def test_two_that_saw_the_same_tell_it_once_even_with_a_clock_that_is_behind(chat: Stage) -> None:
+    before = chat.platform.deployments.get("chat")
+    behind = replace(chat.platform, now=lambda: before.changed_at - timedelta(hours=1))
+    push(chat.shelf, "chat", "new")
+    for platform in (behind, chat.platform, behind):
+        watch._observe(platform, before)
+    events = chat.platform.deployments.events("chat")
+    assert [event.kind for event in events if not event.run] == [EventKind.ROLLOUT_STARTED]
 
 
 def test_a_broken_push_leaves_the_last_healthy_version_and_says_why(chat: Stage) -> None:

@@ -19,11 +19,13 @@ from dbos import (
     WorkflowStatus,
 )
 
-from thinkube_catalog.domain.deployments import Run
-from thinkube_catalog.domain.errors import UnavailableError
+from thinkube_catalog.domain.replicas import Claim
 
 VERSION = "1"
 """Stands for DBOS's hash of the code, under which any change would strand what runs."""
+
+EXECUTOR = "service"
+"""The one name under which a file's workflows are carried: a lock guards the file's folder."""
 
 MOST_AT_ONCE = 16
 """How many runs do something at the same time; those that wait do not count."""
@@ -38,35 +40,25 @@ _PRUNED_AT_ONCE = 500
 
 _log = logging.getLogger(__name__)
 _busy = BoundedSemaphore(MOST_AT_ONCE)
-_proceeding: list[Callable[[str, int], float | None]] = []  # of the one lane that is open
+Proceed = Callable[[str, int, int], float | None]
+"""Does the next thing of a run's attempt, under the claim of that number."""
+
+_proceeding: list[Proceed] = []  # of the one lane that is open
 
 
-class StoppedError(Exception):
-    """The records did not answer; says nothing more, since DBOS stores it."""
-
-
-@DBOS.step(
-    name="proceed",
-    retries_allowed=True,
-    interval_seconds=0.5,
-    backoff_rate=2.0,
-    max_attempts=8,
-)
-def _proceed(run_id: str, attempt: int) -> float | None:
+@DBOS.step(name="proceed")
+def _proceed(run_id: str, attempt: int, number: int) -> float | None:
     try:
         with _busy:
-            return _proceeding[-1](run_id, attempt)
-    except UnavailableError as error:
-        _log.warning("run %s waits: %s", run_id, error)
-        raise StoppedError from None
+            return _proceeding[-1](run_id, attempt, number)
     except Exception:  # noqa: BLE001 (recorded with the run; DBOS must not store what it says)
         _log.exception("run %s ended unexpectedly", run_id)
         return None
 
 
 @DBOS.workflow(name="carry_out", max_recovery_attempts=MOST_RECOVERIES)
-def _carry_out(run_id: str, attempt: int) -> None:
-    while (seconds := _proceed(run_id, attempt)) is not None:
+def _carry_out(run_id: str, attempt: int, number: int = 0) -> None:
+    while (seconds := _proceed(run_id, attempt, number)) is not None:
         if seconds > 0:
             DBOS.sleep(seconds)
 
@@ -78,56 +70,54 @@ class Lane:
     its limits count runs that only wait.
     """
 
-    def __init__(
-        self, database_url: str, executor: str, proceed: Callable[[str, int], float | None]
-    ) -> None:
+    def __init__(self, database_url: str, proceed: Proceed) -> None:
         # `DBOS(...)` ignores a second configuration in silence until the first is destroyed.
         if _proceeding:
             raise RuntimeError("this process carries runs already")
         _proceeding.append(proceed)
         try:
-            DBOS(config=_config(database_url, executor))
+            DBOS(config=_config(database_url))
             DBOS.launch()
-            _adopt(executor)
+            _adopt()
             _prune()
         except BaseException:
-            self.close(0)
+            self.close()
             raise
 
-    def begin(self, run: Run, workflow_id: str) -> None:
+    def begin(self, claim: Claim, workflow_id: str) -> None:
         """Carry out an attempt under this id; does nothing if that id is known."""
         if DBOS.get_workflow_status(workflow_id) is None:
             with SetWorkflowID(workflow_id):
-                DBOS.start_workflow(_carry_out, run.id, run.attempt)
+                DBOS.start_workflow(_carry_out, claim.run, claim.attempt, claim.number)
 
     def ended(self, workflow_id: str) -> bool:
         """Say whether a workflow has come to an end, good or bad; one that is unknown has not."""
         found = DBOS.get_workflow_status(workflow_id)
         return found is not None and found.status not in _ACTIVE
 
-    def close(self, seconds: int) -> None:
-        DBOS.destroy(workflow_completion_timeout_sec=seconds)
+    def close(self) -> None:
+        DBOS.destroy(workflow_completion_timeout_sec=0)
         _proceeding.clear()
 
 
-def _config(database_url: str, executor: str) -> DBOSConfig:
+def _config(database_url: str) -> DBOSConfig:
     return DBOSConfig(
         name="thinkube-catalog",
         system_database_url=database_url,
         application_version=VERSION,
-        executor_id=executor,
+        executor_id=EXECUTOR,
         serializer=DBOSPortableJSONSerializer(),
         notification_listener_polling_interval_sec=POLLING_SECONDS,
         log_level="WARNING",
     )
 
 
-def _adopt(executor: str) -> None:
+def _adopt() -> None:
     """Bring in what DBOS would leave lying: workflows of another version or executor name."""
     stranded = [
         found
         for found in _active()
-        if found.app_version != VERSION or found.executor_id not in {executor, None}
+        if found.app_version != VERSION or found.executor_id not in {EXECUTOR, None}
     ]
     for found in stranded:
         _log.warning(

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
+from thinkube_catalog.adapters.sql.changes import SqliteChanges
 from thinkube_catalog.domain.deployments import StoreUnavailableError
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The newest migration. A test keeps it equal to what the migrations' folder holds."""
+
+POOL_SIZE, POOL_OVERFLOW = 10, 10
+"""Connections of one replica to PostgreSQL: kept open, and besides them at the most."""
+
+POOL_SECONDS = 3
+"""How long a request waits for a connection while all are in use."""
 
 _LOCK = 7_403_115  # any number, the same for every process that migrates
 _BUSY_MILLISECONDS = 30_000
+
+Guard = Callable[[Session], None]
+"""Looks at something in a transaction that is about to write, and raises if it must not."""
 
 
 class Database:
@@ -30,8 +43,11 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
         self._reading = self._engine.execution_options(reading=True)
+        self._guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
         with _translated():
-            self._migrate()
+            self._migrate(url)
+        path = Path(url.removeprefix("sqlite:///"))
+        self._changes = SqliteChanges(path) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -43,16 +59,38 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """Give a session whose changes are committed together at the end, or not at all."""
         with _translated(), Session(self._engine) as session, session.begin():
+            if guard := self._guard.get():
+                guard(session)
             yield session
 
+    def changes(self) -> int | None:
+        """Return a number that is another one after each commit; None where there is none."""
+        return None if self._changes is None else self._changes.count()
+
+    @contextmanager
+    def guarded(self, guard: Guard) -> Iterator[None]:
+        """Have every writing transaction of this context begin with the guard's look."""
+        token = self._guard.set(guard)
+        try:
+            yield
+        finally:
+            self._guard.reset(token)
+
     def close(self) -> None:
+        if self._changes is not None:
+            self._changes.close()
         self._engine.dispose()
 
-    def _migrate(self) -> None:
-        with self._engine.begin() as connection:
+    def _migrate(self, url: str) -> None:
+        with self._reading.connect() as connection:
+            if _version(connection) >= NEWEST:
+                return  # a newer program's schema is one that this one can work with
+        # Waiting for another replica that migrates may take longer than a statement may.
+        engine = self._engine if self.is_sqlite else create_engine(url, poolclass=NullPool)
+        with engine.begin() as connection:
             if not self.is_sqlite:  # SQLite's write transaction is a lock already
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            if _version(connection) != NEWEST:
+            if _version(connection) < NEWEST:
                 _upgrade(connection)
 
 
@@ -60,15 +98,26 @@ class Database:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         # The first line only: further ones repeat statements and values.
         raise StoreUnavailableError(str(error.orig).partition("\n")[0]) from None
+    except PoolTimeoutError:
+        raise StoreUnavailableError("all connections to it are in use") from None
 
 
 def _postgresql(url: str) -> Engine:
-    return create_engine(
-        url, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": 10}
+    from thinkube_catalog.adapters.sql.bounded import bound  # noqa: PLC0415 (SQLite needs no psycopg)
+
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_SECONDS,
+        hide_parameters=True,
     )
+    bound(engine)
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

@@ -168,6 +168,29 @@ class SecretRow(SQLModel, table=True):
     changed_at: datetime = _time()
 
 
+class ReplicaRow(SQLModel, table=True):
+    """Times are seconds since 1970 by the database's clock, which all replicas share."""
+
+    __tablename__ = "replicas"
+
+    id: str = Field(primary_key=True)
+    version: str
+    joined_at: float
+    seen_at: float
+
+
+class ClaimRow(SQLModel, table=True):
+    """Which replica carries an attempt of a run; an empty `replica` is nobody."""
+
+    __tablename__ = "claims"
+    __table_args__ = (Index("claims_by_replica", "replica"),)
+
+    run: str = Field(primary_key=True)
+    attempt: int = Field(primary_key=True)
+    replica: str
+    number: int
+
+
 def deployment_values(deployment: Deployment) -> dict[str, Any]:
     """Return a deployment as its row's columns."""
     return {
