@@ -42,7 +42,7 @@ def test_find_and_deploy_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("helo pgae")
     expect(page.locator("[data-count]")).to_have_text("1 template matches", timeout=PATIENCE)
-    assert "q=helo" in page.url
+    expect(page).to_have_url(re.compile("q=helo"))
     expect(page.locator("mark").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import PATIENCE, Service
 from tests.browser.test_journeys import ready, started
@@ -217,8 +217,18 @@ def test_progress_is_told_step_by_step_and_takes_no_focus(page: Page) -> None:
 
 
 def test_a_button_that_goes_away_leaves_the_focus_beside_it(page: Page) -> None:
+    held = [True]
+
+    def hold(route: Route) -> None:
+        if held and route.request.resource_type == "fetch":
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/deployments/stopping", hold)  # it stays as it is first seen
     deploy(page, "tkt-slow", "stopping")
     focus_on(page, page.get_by_role("button", name="Cancel"))
+    held.clear()
     expect(page.locator("#state")).to_have_text("Healthy", timeout=PATIENCE)
     expect(page.locator("#head")).to_be_focused()
     tab_to(page, page.locator("#head").get_by_role("link", name="Remove"))
