@@ -16,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Service
+from tests.browser.offer import newer
 from tests.browser.test_journeys import started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -31,6 +32,9 @@ PAGES = {
     "deploy-model": "/templates/tkt-model-server/deploy",
     "deployment": "/deployments/seen",
     "deployment-failed": "/deployments/unwell",
+    "upgrade": "/deployments/guests/upgrade",
+    "upgrade-nothing": "/deployments/seen/upgrade",
+    "deployment-proposed": "/deployments/visitors",
     "revision": "/deployments/seen/history/{commit}",
     "rollback": "/deployments/seen/history/{first}?back=true",
     "removal": "/deployments/oracle/remove",
@@ -50,15 +54,28 @@ def deployed(service: Service) -> dict[str, str]:
         ("tkt-oracle", "oracle", "healthy"),
         ("tkt-asker", "user-of-oracle", "healthy"),
         ("tkt-broken", "unwell", "failed"),
+        ("tkt-guestbook", "guests", "healthy"),
+        ("tkt-guestbook", "visitors", "healthy"),
         ("tkt-hello", "gone", "healthy"),
     ):
         if name not in service.names():  # by another module, that is
             service.deploy(template, name, state)
+    _offer_a_newer_release(service)
     first = service.deployment("seen")["commit"]
     second = service.push("seen", "app.py", "print('and more')")
     httpx.delete(f"{service.address}/api/v1/deployments/gone").raise_for_status()
     service.wait_for("seen", "healthy")
     return {"commit": second, "first": first}
+
+
+def _offer_a_newer_release(service: Service) -> None:
+    """Have one that could be upgraded but for a conflict, and one whose upgrade is proposed."""
+    service.change("guests", "app.py", 'print("listening"', 'print("I am listening"')
+    if service.newest("tkt-guestbook") == "v0.1.0":
+        service.release("tkt-guestbook", newer("tkt-guestbook"))
+    address = f"{service.address}/api/v1/deployments/visitors/upgrade"
+    httpx.post(address, json={}, timeout=60).raise_for_status()
+    service.wait_for("guests", "healthy")
 
 
 @pytest.fixture(params=[(s, w) for s in ("light", "dark") for w in WIDTHS], ids="-".join)

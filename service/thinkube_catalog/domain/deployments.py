@@ -47,6 +47,7 @@ class DeploymentSummary:
 class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
+    UPGRADE = "upgrade"
     REMOVE = "remove"
 
 
@@ -111,6 +112,11 @@ class Run:
     ended_at: datetime | None = None
     problems: tuple[Problem, ...] = ()
     cancel_requested: bool = False
+
+    @property
+    def only_proposes(self) -> bool:
+        """Whether what runs stays as it is: an upgrade that nobody has asked to apply."""
+        return self.kind is RunKind.UPGRADE and not self.input.get("apply")
 
 
 class EventKind(StrEnum):

@@ -202,6 +202,7 @@ class DeploymentPage(Page):
     revisions: tuple[Revision, ...]
     history_error: str
     newest: str
+    proposals: tuple[ProposalLine, ...]
     key: str
 
     @property
@@ -246,6 +247,71 @@ class RevisionPage(Page):
     changes: tuple[FileChange, ...]
     left_out: int
     key: str
+
+
+@dataclass(frozen=True)
+class ReleaseOption:
+    """One release to upgrade to."""
+
+    version: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ConflictLine:
+    """One file in conflict, and which side is chosen: ours, theirs or none."""
+
+    path: str
+    kind: str
+    marked: bool
+    chosen: str
+
+
+@dataclass(frozen=True)
+class ProposalLine:
+    """An upgrade that waits. `people` are those who have pushed to it besides us."""
+
+    version: str
+    branch: str
+    commit: str
+    url: str
+    unsettled: tuple[str, ...]
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UpgradePage(Page):
+    """What a newer release would change. `refused` says why there is nothing to show.
+
+    `earlier` are the questions that were answered before; an answer counts only if it is another.
+    """
+
+    html: ClassVar[str] = "upgrade.html"
+    section: ClassVar[str] = "deployments"
+
+    deployment: Deployment
+    releases: tuple[ReleaseOption, ...]
+    to: str
+    key: str
+    before: str
+    after: str
+    questions: tuple[QuestionField, ...]
+    earlier: tuple[QuestionField, ...]
+    kept: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, Markup], ...]
+    conflicts: tuple[ConflictLine, ...]
+    changes: tuple[FileChange, ...]
+    left_out: int
+    left_deleted: tuple[str, ...]
+    proposal: ProposalLine | None
+    problems: tuple[Problem, ...]
+    wrong: int
+    busy: bool
+    refused: str = ""
+
+    @property
+    def open_conflicts(self) -> int:
+        return sum(not each.chosen for each in self.conflicts)
 
 
 @dataclass(frozen=True)
@@ -300,6 +366,7 @@ class BulkPlan:
     name: str
     items: tuple[Removal, ...]
     refused: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,10 @@ def rollback(name: str) -> str:
     return f"{deployment(name)}/rollback"
 
 
+def upgrade(name: str, to: str = "") -> str:
+    return _with(f"{deployment(name)}/upgrade", [("to", to)])
+
+
 def retry(name: str) -> str:
     return f"{deployment(name)}/retry"
 

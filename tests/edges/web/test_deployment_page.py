@@ -30,7 +30,7 @@ def live(page: str, part: str) -> str:
 def test_a_healthy_deployment_shows_its_steps_and_its_address(reader: Reader) -> None:
     deployed(reader)
     page = reader.get(PAGE).text
-    assert page.count('class="step step-done"') == len(runs.plan(RunKind.DEPLOY))
+    assert page.count('class="step step-done"') == len(deploy.STEPS)
     assert 'href="http://127.0.0.1/legal-qa"' in page
     assert "Why it is not well" not in page
     assert "/cancel" not in page

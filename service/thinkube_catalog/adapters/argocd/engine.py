@@ -152,7 +152,8 @@ class ArgoCdEngine:
         if there is None or not self._is_ours(there):
             raise ApplicationNotFoundError(name)
         self._minder.note_serving(there)
-        found = status_of(there, self._closer.look(there), self._options.address(name))
+        seen = self._closer.look(there)
+        found = status_of(there, seen, self._options.address(name), self._unread(there))
         pages = self._options.pages
         return replace(found, page=f"{pages}/{there.metadata.name}" if pages else "")
 
@@ -186,6 +187,13 @@ class ArgoCdEngine:
         if there is None or not self._is_ours(there):
             raise ApplicationNotFoundError(name)
         return there
+
+    def _unread(self, there: ArgoApplication) -> str:
+        """Return the commit that Argo CD cannot read; empty where it names one itself."""
+        now = progress(there)
+        if now.wanted or now.stage not in {Stage.UNREADABLE, Stage.REFUSED, Stage.SYNCING}:
+            return ""
+        return self._minder.head_of(there)
 
     @staticmethod
     def _is_ours(there: ArgoApplication) -> bool:

@@ -30,6 +30,7 @@ from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.domain.standard import PROJECT_NAME
 from thinkube_catalog.operations import browse, deploy, forms, preview
 from thinkube_catalog.operations.commands import EXAMPLE_PROJECT
+from thinkube_catalog.operations.differences import text_of
 from thinkube_catalog.operations.rollout import repository_of
 from thinkube_catalog.operations.steps import problems_of
 from thinkube_catalog.web import urls
@@ -38,7 +39,7 @@ from thinkube_catalog.web.fields import Fields, SentFields
 from thinkube_catalog.web.pages import DeployPage, PreviewPanel, SecretField, ShownFile
 from thinkube_catalog.web.questionnaire import kept_answers, question_fields, raw_answers
 from thinkube_catalog.web.site import Site, redirect
-from thinkube_catalog.web.trees import FileChange, differences, folder_of, objects_of, text_of
+from thinkube_catalog.web.trees import FileChange, differences, folder_of, objects_of
 
 FIRST_SHOWN = ("README.md", "main.py", "thinkube.yaml")
 STORED = "stored:"
