@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PATIENCE, Service
+from tests.browser.offer import TEMPLATES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
