@@ -442,11 +442,11 @@ def _now() -> str:
 
 def _owners(made: Json) -> dict[str, set[str]]:
     """Return which manager set which keys of an object's data."""
-    managed = made["metadata"].get("managedFields", [])
-    return {
-        each["manager"]: {it.removeprefix("f:") for it in each["fieldsV1"].get("f:data", {})}
-        for each in managed
-    }
+    owners: dict[str, set[str]] = {}
+    for each in made["metadata"].get("managedFields", []):
+        keys = {it.removeprefix("f:") for it in each["fieldsV1"].get("f:data", {})}
+        owners.setdefault(each["manager"], set()).update(keys)
+    return owners
 
 
 def _managed(owners: dict[str, set[str]]) -> list[Json]:
