@@ -76,6 +76,7 @@ class ArgoCdStandIn(Faulty):
     restarts: list[str] = field(default_factory=list)
     versions: int = 100
     heartbeat: float = 0.2
+    poisoned: set[str] = field(default_factory=set)  # commits that it has given up reading
     mute: bool = False  # whether streams say nothing but that they are there
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -118,6 +119,8 @@ def _advance(argocd: ArgoCdStandIn, record: Record) -> None:
     due = time.monotonic() - record.looked_at > argocd.looks_every
     if asked or due or record.looked_at == 0:
         record.looked_at = time.monotonic()
+        if asked == "hard":
+            argocd.poisoned.clear()
         _compare(argocd, record)
         argocd.touch(record)
     elif any(changed):
@@ -147,12 +150,15 @@ def _repository(url: str) -> Repository:
 
 def _manifests(argocd: ArgoCdStandIn, record: Record, commit: str) -> list[dict[str, Any]]:
     url = str(record.body["spec"]["source"]["repoURL"])
+    if commit in argocd.poisoned:
+        raise Refused("Manifest generation error (cached): kustomize: executable file not found")
     files = argocd.forge.files(_repository(url), commit)
     if not any(path.startswith("k8s/") for path in files):
         raise Refused(
             f"Manifest generation error (cached): k8s: app path does not exist ({commit})"
         )
-    return objects_in(files)
+    asked = record.body["spec"]["source"].get("kustomize", {}).get("namespace")
+    return objects_in(files, asked)
 
 
 def _compare(argocd: ArgoCdStandIn, record: Record) -> None:
@@ -166,7 +172,7 @@ def _compare(argocd: ArgoCdStandIn, record: Record) -> None:
     except Refused as refused:
         message = f"Failed to load target state: {refused}"
         status["conditions"] = [{"type": "ComparisonError", "message": message}]
-        status["sync"] = {**status.get("sync", {}), "status": "Unknown"}
+        status["sync"] = {"status": "Unknown"}
         status.setdefault("health", {"status": "Unknown"})
         status["reconciledAt"] = stamp()
         return
@@ -271,17 +277,18 @@ def _apply_all(
         commit = commit or head(argocd, record)
         wanted = _manifests(argocd, record, commit)
     except Refused as refused:
-        state["syncResult"] = {"revision": commit}
-        _finish(argocd, record, "Error", f"ComparisonError: {refused}")
+        state["syncResult"] = {"revision": ""}
+        message = f"ComparisonError: Failed to load target state: {refused}"
+        _fail_or_retry(argocd, record, "Error", message)
         return
     state["syncResult"] = {"revision": commit, "resources": results}
     for each in wanted:
         try:
-            check(each, namespace(record) in argocd.cluster.namespaces)
+            check(each, argocd.cluster.namespaces)
         except Refused as refused:
             results.append(_result(each, "SyncFailed", str(refused)))
     if results:
-        _fail_or_retry(argocd, record, operation, state)
+        _fail_or_retry(argocd, record, "Failed", "one or more objects failed to apply")
         return
     _take_over(argocd, record, wanted)
     _finish(argocd, record, "Succeeded", "successfully synced (all tasks run)")
@@ -292,14 +299,12 @@ def _result(wanted: dict[str, Any], status: str, message: str) -> dict[str, Any]
     return {"kind": wanted["kind"], "name": name, "status": status, "message": message}
 
 
-def _fail_or_retry(
-    argocd: ArgoCdStandIn, record: Record, operation: dict[str, Any], state: dict[str, Any]
-) -> None:
-    message = "one or more objects failed to apply"
+def _fail_or_retry(argocd: ArgoCdStandIn, record: Record, phase: str, message: str) -> None:
+    state, operation = record.status["operationState"], record.body["operation"]
     retries, retry = state.get("retryCount", 0), operation["retry"]
     if retries >= retry.get("limit", 0):
         told = f"{message} (retried {retries} times)." if retries else message
-        _finish(argocd, record, "Failed", told)
+        _finish(argocd, record, phase, told)
         return
     state["retryCount"] = retries + 1
     state["finishedAt"] = stamp()

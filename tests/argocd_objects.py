@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -29,19 +29,23 @@ def stamp() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def objects_in(files: FileTree) -> list[dict[str, Any]]:
-    """Read the objects of a repository, with the changes of tags left out."""
+def objects_in(files: FileTree, namespace: str | None) -> list[dict[str, Any]]:
+    """Read the objects of a repository as kustomize does, but for the changes of tags."""
+    if namespace and "k8s/kustomization.yaml" not in files:
+        raise Refused("Manifest generation error: kustomize: no kustomization file found")
     found: list[dict[str, Any]] = []
     for path in sorted(files):
         if path.startswith("k8s/") and path.endswith(".yaml"):
             documents = yaml.safe_load_all(files.text(path))
             found += [each for each in documents if each and each["kind"] != "Kustomization"]
+    for each in found if namespace else ():
+        each["metadata"]["namespace"] = namespace
     return found
 
 
-def check(wanted: Mapping[str, Any], has_namespace: bool) -> None:
+def check(wanted: Mapping[str, Any], namespaces: Iterable[str]) -> None:
     """Refuse what the API server would."""
-    if not has_namespace:
+    if wanted["metadata"]["namespace"] not in namespaces:
         raise Refused(f'namespaces "{wanted["metadata"]["namespace"]}" not found')
     kind, name = wanted["kind"], wanted["metadata"]["name"]
     for place, port in _ports(wanted):

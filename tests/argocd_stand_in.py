@@ -10,10 +10,10 @@ import json
 import queue
 import re
 import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import uuid4
@@ -174,7 +174,7 @@ class Call:
         record = self._record(name)
         pod, live = self._pod(record, self._asked("podName"))
         lines = [] if pod is None else pod.lines
-        since = int(self._asked("sinceTime.seconds") or 0)
+        since = int(self._asked("sinceTime.seconds") or -(10**11))
         lines = [it for it in lines if _seconds(it[0]) >= since]
         tail = int(self._asked("tailLines") or 0)
         told = [
@@ -445,5 +445,4 @@ def _nodes(live: Live, place: str) -> list[dict[str, Any]]:
 
 
 def _seconds(at: str) -> float:
-    whole = re.sub(r"\.\d+", "", at)
-    return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    return datetime.fromisoformat(re.sub(r"\.\d+", "", at)).timestamp()

@@ -48,6 +48,7 @@ class Service:
             **{name: text for name, text in os.environ.items() if not name.startswith("THINKUBE_")},
             "THINKUBE_DATA_DIR": str(self.folder / "data"),
             "THINKUBE_CATALOG": str(self.catalog),
+            "THINKUBE_GPUS": "24",
             "THINKUBE_LOG_LEVEL": "warning",
         }
         command = [sys.executable, "-m", "thinkube_catalog.main", "serve", "--port", str(self.port)]
@@ -96,6 +97,13 @@ class Service:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (found := self.deployment(name)["state"]) != state:
             assert time.monotonic() < deadline, f"{name} is {found}, not {state}"
+            time.sleep(0.1)
+
+    def wait_for_commit(self, name: str, commit: str) -> None:
+        """Wait until that very commit is healthy."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := self.deployment(name))["healthy_commit"] != commit:
+            assert time.monotonic() < deadline, f"{name} serves {found['healthy_commit']}"
             time.sleep(0.1)
 
     def deployment(self, name: str) -> dict[str, str]:

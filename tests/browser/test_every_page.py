@@ -13,10 +13,11 @@ from typing import Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # has none
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Service
 from tests.browser.offer import newer
+from tests.browser.test_journeys import started
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -92,14 +93,7 @@ def look(
     context.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_page_is_accessible_and_fits_the_screen(
-    look: tuple[Page, str, str], name: str, deployed: dict[str, str]
-) -> None:
-    page, scheme, width = look
-    page.goto(PAGES[name].format(**deployed))
-    page.wait_for_load_state("load")
-    page.wait_for_timeout(300)
+def check(page: Page, width: str) -> None:
     results = Axe().run(page).response
     violations = [
         f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
@@ -110,6 +104,37 @@ def test_the_page_is_accessible_and_fits_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
     moving = "document.getAnimations().filter((each) => each.playState === 'running').length"
     assert page.evaluate(moving) == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_accessible_and_fits_the_screen(
+    look: tuple[Page, str, str], name: str, deployed: dict[str, str]
+) -> None:
+    page, scheme, width = look
+    page.goto(PAGES[name].format(**deployed))
+    page.wait_for_load_state("load")
+    started(page)
+    check(page, width)
     if os.environ.get("WRITE_SCREENSHOTS") and scheme == ("dark" if width == "narrow" else "light"):
         IMAGES.mkdir(exist_ok=True)
         page.screenshot(path=IMAGES / f"{name}-{width}.png", full_page=False)
+
+
+def test_a_form_with_faults_and_one_with_differences_are_accessible(
+    look: tuple[Page, str, str],
+    deployed: dict[str, str],
+) -> None:
+    page, scheme, width = look
+    page.goto("/templates/tkt-hello/deploy")
+    started(page)
+    page.fill("[name='a.project_name']", "Not Good")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.locator("#summary")).to_contain_text("to be mended")
+    check(page, width)
+    page.fill("[name='a.project_name']", "seen")
+    page.fill("[name='a.greeting']", "Something else")
+    page.locator(".leaf[value='README.md']").click()
+    expect(page.locator(".shown-change tr.plus")).to_contain_text("Something else")
+    check(page, width)
+    if os.environ.get("WRITE_SCREENSHOTS") and scheme == ("dark" if width == "narrow" else "light"):
+        page.screenshot(path=IMAGES / f"deploy-existing-{width}.png", full_page=False)

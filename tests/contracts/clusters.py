@@ -7,7 +7,7 @@ import os
 import ssl
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -180,14 +180,15 @@ def stand_in_bench() -> Iterator[Bench]:
 def live_bench() -> Iterator[Bench]:
     """The real adapter on a real API server, with the account and the rights of `deploy/`."""
     prefix = f"tkt-test-{uuid.uuid4().hex[:6]}-"
-    with live_http() as http:
+    with ExitStack() as opened:
+        http = opened.enter_context(live_http())
         access = account_of(http)
-        one, other = (KubernetesCluster(access, REVISION_KEY) for _ in range(2))
+        one, other = (
+            opened.enter_context(closing(KubernetesCluster(access, REVISION_KEY))) for _ in range(2)
+        )
         outside = LiveOutside(http)
+        opened.callback(outside.tidy, prefix)
         yield Bench(one, other, outside, prefix)
-        outside.tidy(prefix)
-    one.close()
-    other.close()
 
 
 def account_of(http: httpx.Client) -> ClusterAccess:

@@ -27,9 +27,12 @@ class State(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeploymentSummary:
-    """What a list shows of a deployment. `owner` is the answer to `author_name`, or empty."""
+    """What lists show and look for. `owner` is the answer to `author_name`, or empty.
+
+    `healthy_commit` is the one that was healthy last.
+    """
 
     name: str
     template: str
@@ -38,6 +41,7 @@ class DeploymentSummary:
     owner: str
     url: str
     changed_at: datetime
+    healthy_commit: str = ""
 
 
 class RunKind(StrEnum):

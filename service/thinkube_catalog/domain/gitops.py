@@ -92,7 +92,8 @@ class ApplicationStatus:
     one that answers requests (the last healthy one, while a newer fails); empty when there is none.
     `healthy_for(commit)` is the only reading of success. `url` is where people reach it; empty
     while it has no address. `failed` says that the engine has given up on `wanted` until a
-    new commit or a sync comes.
+    new commit or a sync comes. `page` is where the engine itself shows it to people; empty when it
+    has no pages.
     """
 
     name: str
@@ -104,6 +105,7 @@ class ApplicationStatus:
     message: str = ""
     causes: tuple[Cause, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
+    page: str = ""
 
     def healthy_for(self, commit: str) -> bool:
         return self.health is Health.HEALTHY and self.serving == commit == self.wanted
@@ -129,7 +131,9 @@ class GitOpsEngine(Protocol):
     def ensure_application(self, application: Application) -> None:
         """Make the application known, with these secrets; do nothing if it is, unchanged.
 
-        Raises ApplicationTakenError if one of that name has another marker.
+        Raises ApplicationTakenError if one of that name has another marker, another ConflictError
+        if something that it needs is somebody else's; EngineBusyError while an earlier one of
+        that name is still being removed.
         """
         ...
 
@@ -137,7 +141,8 @@ class GitOpsEngine(Protocol):
         """Bring up that commit now, trying again even if it failed before; returns at once.
 
         The commit is the head of the default branch. Repeating it while the commit is coming
-        up or healthy changes nothing. Raises ApplicationNotFoundError.
+        up or healthy changes nothing. Raises ApplicationNotFoundError, or EngineBusyError while
+        somebody else has it do something.
         """
         ...
 
@@ -158,7 +163,8 @@ class GitOpsEngine(Protocol):
         """Stop it and forget it; with `volumes`, delete what it stored as well.
 
         Returns what is left behind, in words. Does nothing when there is no such application.
-        Raises ApplicationTakenError if its marker is another.
+        Raises ApplicationTakenError if its marker is another, EngineBusyError where it takes long:
+        it says what holds it up, and asking again goes on.
         """
         ...
 

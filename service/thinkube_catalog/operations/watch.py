@@ -24,6 +24,7 @@ from thinkube_catalog.domain.gitops import (
     LogLine,
 )
 from thinkube_catalog.operations import held, rollout, secret_delivery
+from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
@@ -53,7 +54,8 @@ def look(platform: Platform, name: str) -> Seen:
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
     try:
-        application = _hidden(platform, deployment, platform.engine.status(name))
+        status = with_build(platform, deployment, platform.engine.status(name))
+        application = _hidden(platform, deployment, status)
     except ApplicationNotFoundError:
         application = None
     own = [run for run in runs if run.deployment_id == deployment.id]
@@ -130,6 +132,7 @@ def _observe(platform: Platform, before: Deployment) -> bool:
         )
     except UnavailableError:
         return False  # the engine's trouble says nothing about the application's
+    status = with_build(platform, before, status)
     after, kind = _seen(before, status)
     if kind is None:
         if after != before:

@@ -87,7 +87,6 @@ class ReleaseLine:
 class TemplatePage(Page):
     html: ClassVar[str] = "template.html"
     section: ClassVar[str] = "catalog"
-    script: ClassVar[str] = "template"
 
     entry: CatalogEntry
     details: TemplateDetails
@@ -120,14 +119,17 @@ class SecretField:
 
 @dataclass(frozen=True)
 class ShownFile:
-    """The file that the preview shows. `html` is None for what is no text."""
+    """The file that the preview shows: whole, or what would change in it.
+
+    `html` is None for what is no text; `change` where it differs from the deployment of that name.
+    """
 
     path: str
     size: int
     executable: bool
     link: bool
     html: Markup | None
-    lines: int
+    change: FileChange | None = None
 
 
 @dataclass(frozen=True)
@@ -394,9 +396,13 @@ class MapPage(Page):
 
 @dataclass(frozen=True)
 class ErrorPage(Page):
+    """What went wrong. `again` is an address that may work later; `deployment` what it is about."""
+
     html: ClassVar[str] = "error.html"
 
     status: int
     detail: str
     problems: tuple[Problem, ...]
     reference: str = ""
+    again: str = ""
+    deployment: str = ""

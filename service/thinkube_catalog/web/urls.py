@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 SAFE_SCHEMES = ("http", "https")
@@ -70,6 +71,12 @@ def dependencies() -> str:
     return "/map"
 
 
+def again(path: str, query: str) -> str:
+    """Return an address that was asked for, as a link within this service."""
+    asked = quote(f"/{path.lstrip('/')}", safe="/%:@")
+    return f"{asked}?{query}" if query else asked
+
+
 def events(name: str) -> str:
     """Return the API's events of a deployment, which the live pages follow."""
     return f"/api/v1/deployments/{_part(name)}/events"
@@ -89,6 +96,7 @@ def external(address: str) -> str:
     return address.strip() if parts.scheme.lower() in SAFE_SCHEMES and parts.netloc else ""
 
 
+@lru_cache(maxsize=16_384)
 def _part(name: str) -> str:
     return quote(name, safe="")
 

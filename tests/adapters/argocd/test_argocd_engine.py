@@ -81,6 +81,25 @@ def test_project_cluster_namespace_and_path_are_ours_and_the_namespace_is_marked
     assert world.cluster.namespaces[RECORD].marker == "deployment-1"
 
 
+def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
+    world: ArgoCdWorld,
+) -> None:
+    world.cluster.ensure_namespace(f"{PREFIX}theirs", "deployment-9", {})
+    world.engine.ensure_application(LEGAL_QA)
+    files = with_objects(project("one"))
+    text = files.text("k8s/services.yaml").replace(f"namespace: {RECORD}", "namespace: tkt-theirs")
+    tree = FileTree({**files, "k8s/services.yaml": File(text.encode())})
+    wait_healthy(world.engine, push_as_it_is(world, tree))
+    live = world.argocd.the(RECORD).live["Service", "web"]
+    assert live.manifest["metadata"]["namespace"] == RECORD
+
+
+def test_people_are_led_to_its_own_page(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    page = world.engine.status("legal-qa").page
+    assert page == f"https://argocd.example/applications/argocd/{RECORD}"
+
+
 def test_credentials_are_for_the_project_alone_and_go_with_the_application(
     world: ArgoCdWorld,
 ) -> None:
@@ -238,6 +257,21 @@ def test_a_repository_that_cannot_be_read_says_nothing_about_what_runs(
     assert status.causes[0].kind is CauseKind.REPOSITORY_UNREACHABLE
 
 
+def test_a_commit_that_cannot_be_read_has_failed_and_a_sync_has_it_read_anew(
+    world: ArgoCdWorld,
+) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    good = push(world.forge, project("one"))
+    wait_healthy(world.engine, good)
+    world.argocd.looks_every = 3600.0
+    commit = push_as_it_is(world, FileTree({**with_objects(project("two"))}))
+    world.argocd.poisoned.add(commit.id)
+    status = wait_failed(world.engine, commit)
+    assert (status.serving, status.causes[0].kind) == (good.id, CauseKind.INVALID_OBJECT)
+    world.engine.sync("legal-qa", commit.id)
+    wait_healthy(world.engine, commit)
+
+
 def test_a_commit_without_objects_is_not_healthy(world: ArgoCdWorld) -> None:
     world.engine.ensure_application(LEGAL_QA)
     files = with_objects(project("one"))
@@ -332,6 +366,15 @@ def test_what_keeps_pods_from_being_well_is_named(
     status = wait_for(world.engine, lambda it: it.causes != ())
     assert (status.causes[0].kind, status.causes[0].container) == (kind, "web")
     assert status.health is Health.PROGRESSING
+
+
+def test_containers_are_those_of_the_version_that_serves(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    good = wait_healthy(world.engine, push(world.forge, project("one")))
+    push_as_it_is(world, with_fault("two", "crash-loop"))
+    status = wait_for(world.engine, lambda it: it.causes != ())
+    assert status.containers == good.containers
+    assert status.serving == good.serving
 
 
 def test_the_last_lines_of_what_crashed_are_told(world: ArgoCdWorld) -> None:

@@ -77,6 +77,16 @@ def test_lines_of_one_moment_are_told_apart(world: ArgoCdWorld, pods: dict[str, 
     assert texts(world.engine.logs("legal-qa", "web", after=lines[1].cursor)) == ["2", "3"]
 
 
+def test_nodes_may_write_their_own_time_zone(world: ArgoCdWorld, pods: dict[str, Pod]) -> None:
+    pods["web"].lines[:] = [("2026-03-01T14:00:03.5+02:00", "web, from afar")]
+    assert texts(world.engine.logs("legal-qa"))[:3] == ["worker 2", "web, from afar", "worker 4"]
+
+
+def test_why_there_is_no_log_is_no_line_of_it(world: ArgoCdWorld, pods: dict[str, Pod]) -> None:
+    pods["web"].lines[:] = [("0001-01-01T00:00:00Z", 'container "web" is waiting to start')]
+    assert texts(world.engine.logs("legal-qa", "web")) == []
+
+
 def test_a_pod_that_comes_later_is_read_from_its_beginning(
     world: ArgoCdWorld, pods: dict[str, Pod]
 ) -> None:

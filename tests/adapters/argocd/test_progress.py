@@ -182,12 +182,13 @@ MOMENTS = {
         a_record(
             SERVES_OLD,
             status={
-                **compared(OLD, "Unknown"),
+                **compared("", "Unknown"),
+                "operationState": an_operation(OLD),
                 "conditions": [{"type": "ComparisonError", "message": "dial tcp: refused"}],
             },
         ),
         Stage.UNREADABLE,
-        OLD,
+        "",
         Health.UNKNOWN,
     ),
     "being removed": (

@@ -100,7 +100,12 @@ def test_external_secrets_are_told_where_each_value_stands(
     fetching.deliver(SPACE, SECRET, supplies(B=None, A="1"), ME)
     spec = server.objects["externalsecrets", SPACE, SECRET]["spec"]
     assert spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
-    assert spec["target"]["name"] == SECRET
+    # It goes with what it is made from, and stays while the store is away.
+    assert spec["target"] == {
+        "name": SECRET,
+        "creationPolicy": "Owner",
+        "deletionPolicy": "Retain",
+    }
     assert spec["data"] == [
         {"secretKey": name, "remoteRef": {"key": f"chat/{name}", "property": "value"}}
         for name in ("A", "B")

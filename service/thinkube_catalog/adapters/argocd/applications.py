@@ -141,10 +141,10 @@ class Applications:
         answer.expect(f"deleting the application {record}")
         return True
 
-    def tree(self, record: str) -> Tree:
+    def tree(self, record: str, seconds: float = 0.0) -> Tree:
         """Return all objects: those of the repository, and those that grew out of them."""
         path = f"{_path(record)}/resource-tree"
-        answer = self._client.get(path, {"project": self.project})
+        answer = self._client.get(path, {"project": self.project}, seconds)
         return answer.expect(f"reading the objects of {record}").read(Tree)
 
     def events(self, record: str, node: Node) -> tuple[Event, ...]:

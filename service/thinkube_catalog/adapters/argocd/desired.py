@@ -100,6 +100,8 @@ def record(
                 "repoURL": placement.clone_url(application),
                 "targetRevision": BRANCH,
                 "path": MANIFESTS,
+                # Whatever a repository says, its objects go to its own namespace.
+                "kustomize": {"namespace": placement.record_name(application.name)},
             },
             "destination": {
                 "server": placement.cluster,

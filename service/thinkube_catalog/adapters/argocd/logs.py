@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ MOST_PODS = 20
 """Logs of more pods are not merged: each costs a question."""
 
 _TAIL = 1000  # lines of a pod that nothing was given of yet
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
 
 Place = tuple[str, int]
 """The time of the last line that was given, and how many of that time were."""
@@ -78,7 +81,7 @@ def _lines_of(
 def _numbered(entries: Sequence[LogEntry], node: Node) -> list[_Line]:
     lines: list[_Line] = []
     for entry in entries:
-        if entry.last or not entry.time_stamp_str or _is_no_time(entry.time_stamp_str):
+        if entry.last or not _is_time(entry.time_stamp_str):
             continue  # the end of the stream, or why there is none
         time = _sortable(entry.time_stamp_str)
         count = lines[-1].after[1] + 1 if lines and lines[-1].time == time else 1
@@ -118,15 +121,22 @@ def read_cursor(cursor: str) -> dict[str, Place] | None:
 
 
 def _sortable(text: str) -> str:
-    """Return a time with nine digits behind the point: Go leaves zeros out at the end."""
-    whole, _, rest = text.removesuffix("Z").partition(".")
-    datetime.fromisoformat(whole)
-    return f"{whole}.{rest[:9]:0<9}Z"
+    """Return a time in UTC with nine digits behind the point.
+
+    Go leaves zeros out at the end, and nodes write their own time zone.
+    """
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    whole, fraction, zone = found.groups()
+    at = datetime.fromisoformat(f"{whole}{'+00:00' if zone == 'Z' else zone}").astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{(fraction or '')[:9]:0<9}Z"
 
 
 def _at(time: str) -> datetime:
     return datetime.fromisoformat(time[:26]).replace(tzinfo=UTC)
 
 
-def _is_no_time(text: str) -> bool:
-    return text.startswith("0001-")  # Go's zero: a message of Argo CD's own, and no line
+def _is_time(text: str) -> bool:
+    """Whether a line was written by a container: Argo CD's own words have Go's zero for a time."""
+    return _TIME.fullmatch(text) is not None and not text.startswith("0001-")

@@ -24,6 +24,7 @@ FRESH_SECONDS = 3.0
 
 HEALTHY_FRESH_SECONDS = 15.0
 
+_TREE_SECONDS = 5.0  # without its cache Argo CD waits for its controller, be it there or not
 _MOST_OBJECTS = 8  # a broken application tends to be broken alike everywhere
 _LAST_LINES = 20
 _TELLING = ("Pod", "PersistentVolumeClaim", "Job", "ReplicaSet", "StatefulSet", "DaemonSet")
@@ -47,32 +48,35 @@ class Closer:
         self._applications = applications
         self._builds = builds
         self._looks: dict[str, _Look] = {}
+        self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def look(self, there: ArgoApplication) -> Details:
         """Return the objects, and why the application is not well. Never raises for trouble."""
         name, now = there.metadata.name, progress(there)
         fresh = HEALTHY_FRESH_SECONDS if now.healthy else FRESH_SECONDS
-        with self._lock:
+        with self._turn(name):  # who comes meanwhile gets what the first one saw
             known = self._looks.get(name)
-        if known and known.version == there.version and time.monotonic() - known.at < fresh:
-            return known.details
-        details = self._details(there)
-        with self._lock:
+            if known and known.version == there.version and time.monotonic() - known.at < fresh:
+                return known.details
+            details = self._details(there)
             self._looks[name] = _Look(there.version, time.monotonic(), details)
-        return details
+            return details
 
     def forget(self, name: str) -> None:
         """Look anew the next time."""
+        self._looks.pop(name, None)
+
+    def _turn(self, name: str) -> threading.Lock:
         with self._lock:
-            self._looks.pop(name, None)
+            return self._turns.setdefault(name, threading.Lock())
 
     def _details(self, there: ArgoApplication) -> Details:
         now = progress(there)
         if now.stage in {Stage.NO_COMMIT, Stage.WAITING, Stage.REMOVING}:
             return Details()
         try:
-            tree = self._applications.tree(there.metadata.name)
+            tree = self._applications.tree(there.metadata.name, _TREE_SECONDS)
         except EngineUnavailableError as error:
             # Argo CD has no tree while it cannot compare; the record says why.
             _log.info("no objects of %s: %s", there.metadata.name, error)

@@ -70,6 +70,17 @@ class Minder:
         except CatalogError as error:
             _log.info("%s serves %s, unnoted: %s", there.metadata.name, now.serving, error)
 
+    def head_of(self, there: ArgoApplication) -> str:
+        """Return the commit that its branch is at; empty where the forge does not say."""
+        repository = self._placement.repository_of(there.spec)
+        if repository is None:
+            return ""
+        try:
+            head = self._head(repository)
+        except CatalogError:
+            return ""  # the forge's trouble is told where it matters
+        return head.id if head else ""
+
     def _run(self) -> None:
         while not self._closed.wait(self._seconds):
             for there in self._follower.all():
@@ -80,18 +91,10 @@ class Minder:
 
     def _bring_up(self, there: ArgoApplication) -> None:
         """Have Argo CD look at a branch that has moved: by itself it looks every few minutes."""
-        repository = self._placement.repository_of(there.spec)
-        now = progress(there)
-        if repository is None or now.stage is Stage.REMOVING:
-            return
-        try:
-            head = self._head(repository)
-        except CatalogError:
-            return  # the forge's trouble is told where it matters
-        if head is not None and head.id != now.wanted:
-            name = there.metadata.name
-            if self._is_due(name, "refresh", head.id):
-                self._applications.refresh(name)
+        now, name = progress(there), there.metadata.name
+        head = "" if now.stage is Stage.REMOVING else self.head_of(there)
+        if head not in {"", now.wanted} and self._is_due(name, "refresh", head):
+            self._applications.refresh(name)
 
     def _is_due(self, name: str, what: str, commit: str) -> bool:
         now = time.monotonic()

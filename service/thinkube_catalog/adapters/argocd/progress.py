@@ -34,7 +34,10 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class Progress:
-    """`retries` counts the failed attempts of the sync that is under way."""
+    """`retries` counts the failed attempts of the sync that is under way.
+
+    `wanted` is empty where Argo CD names no commit: there is none, or it cannot be read.
+    """
 
     stage: Stage
     wanted: str
@@ -77,7 +80,7 @@ def _wanted(there: ArgoApplication) -> str:
         return status.sync.revision
     at = state.finished_at or state.started_at or _BEGINNING
     compared = status.reconciled_at or _BEGINNING
-    return status.sync.revision if status.sync.revision and compared >= at else state.revision
+    return status.sync.revision if compared >= at else state.revision
 
 
 def _stage(there: ArgoApplication) -> Stage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Node, Tree
 from thinkube_catalog.adapters.argocd.desired import NAME, missing_of
@@ -47,9 +47,15 @@ class Details:
     causes: tuple[Cause, ...] = ()
 
 
-def status_of(there: ArgoApplication, details: Details, address: str) -> ApplicationStatus:
-    """Say how an application is. `address` is where people would reach its routes."""
+def status_of(
+    there: ArgoApplication, details: Details, address: str, head: str = ""
+) -> ApplicationStatus:
+    """Say how an application is. `address` is where people would reach its routes.
+
+    `head` is the branch's newest commit: Argo CD names none that it cannot read.
+    """
     now = progress(there)
+    now = now if now.wanted else replace(now, wanted=head)
     missing = missing_of(there) if now.wanted else []
     causes = (*map(_missing_secret, missing), *details.causes)
     causes = () if now.healthy and not missing else causes
@@ -64,7 +70,7 @@ def status_of(there: ArgoApplication, details: Details, address: str) -> Applica
         url=_url(there, address) if now.serving else "",
         message=_message(now, causes, health),
         causes=causes,
-        containers=tuple(_containers(details.tree)),
+        containers=tuple(_containers(details.tree, now)),
     )
 
 
@@ -130,11 +136,8 @@ def _url(there: ArgoApplication, address: str) -> str:
     return next(iter(there.status.summary.external_urls), "")
 
 
-def _containers(tree: Tree) -> Iterator[ContainerStatus]:
-    pods: dict[str, list[Node]] = {}
-    for node in newest_pods(tree):
-        pods.setdefault(component_of(node), []).append(node)
-    for name, nodes in sorted(pods.items()):
+def _containers(tree: Tree, now: Progress) -> Iterator[ContainerStatus]:
+    for name, nodes in sorted(_serving_pods(tree, now).items()):
         found = [_HEALTH.get(node.health.status, Health.UNKNOWN) for node in nodes]
         started = [node.created_at for node in nodes if node.created_at]
         yield ContainerStatus(
@@ -144,6 +147,23 @@ def _containers(tree: Tree) -> Iterator[ContainerStatus]:
             started_at=min(started, default=None),
             message="; ".join(_distinct(node.health.message for node in nodes)),
         )
+
+
+def _serving_pods(tree: Tree, now: Progress) -> dict[str, list[Node]]:
+    """Return the pods of the version that serves, by the descriptor's container."""
+    newest = _by_component(newest_pods(tree))
+    if now.serving in {"", now.wanted}:
+        return newest
+    new = {node.uid for nodes in newest.values() for node in nodes}
+    older = [node for node in tree.of_kind("Pod") if node.uid not in new]
+    return {**newest, **_by_component(node for node in older if node.health.status == "Healthy")}
+
+
+def _by_component(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(component_of(node), []).append(node)
+    return found
 
 
 def newest_pods(tree: Tree) -> list[Node]:

@@ -23,6 +23,7 @@ MOST_USERS = 8
 MOST_RELEASES = 20
 LARGEST_PICTURE = 4 * 1024 * 1024
 LONGEST_NOTES = 256 * 1024
+_SAID = ("questions",)
 _LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "COPYING")
 
 
@@ -57,9 +58,10 @@ def _page(site: Site, entry: CatalogEntry) -> TemplatePage:
         found = _picture(root, source.removeprefix("./"))
         return urls.template_file(entry.name, source.removeprefix("./")) if found else ""
 
-    read = readme.read(details.readme, picture)
-    users = [each for each in site.platform.deployments.summaries() if each.template == entry.name]
     questions, error = _questions(site, entry, details.release)
+    above = readme.first_picture(details.readme, picture)
+    read = readme.read(details.readme, picture, above=above, said=_SAID if questions else ())
+    users = [each for each in site.platform.deployments.summaries() if each.template == entry.name]
     return TemplatePage(
         title=details.title,
         entry=entry,
@@ -68,7 +70,7 @@ def _page(site: Site, entry: CatalogEntry) -> TemplatePage:
         readme=read.body,
         against=read.against,
         headings=read.headings,
-        picture=readme.first_picture(details.readme, picture),
+        picture=above,
         licence=_licence(root),
         questions=questions,
         questions_error=error,
