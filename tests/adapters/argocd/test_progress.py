@@ -126,6 +126,12 @@ MOMENTS = {
         NEW,
         Health.HEALTHY,
     ),
+    "said to be there, never applied": (
+        a_record(SERVES_OLD, status={**compared(NEW), "operationState": an_operation(OLD)}),
+        Stage.UNCONFIRMED,
+        NEW,
+        Health.PROGRESSING,
+    ),
     "suspended": (
         a_record(status={**compared(NEW, health="Suspended"), "operationState": an_operation(NEW)}),
         Stage.RUNNING,

@@ -1,7 +1,9 @@
 """How far a commit has come, read from Argo CD's record alone.
 
 A sync is over when no operation is asked for and its state has ended; what Argo CD then says of
-objects and their health counts once it has compared again (`reconciledAt`).
+objects and their health counts once it has compared again (`reconciledAt`). That nothing differs
+counts for nothing unless a sync has applied that very commit: after a comparison that failed,
+Argo CD may say so of a commit that the cluster would refuse.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class Stage(Enum):
     SYNCING = auto()
     REFUSED = auto()  # the sync has failed, with all its retries
     SETTLING = auto()  # the sync is over, and its effect not seen yet
+    UNCONFIRMED = auto()  # said to be there already, and never applied
     NOTHING = auto()  # there, and without a single object
     RUNNING = auto()  # all is applied; how it is, its health says
 
@@ -110,4 +113,7 @@ def _compared(there: ArgoApplication) -> Stage:
     stale = ended is not None and (status.reconciled_at or _BEGINNING) < ended
     if stale or status.sync.status != "Synced":
         return Stage.SETTLING
+    applied = state is not None and state.phase == "Succeeded"
+    if state is None or not applied or state.revision != status.sync.revision:
+        return Stage.UNCONFIRMED
     return Stage.RUNNING
