@@ -143,7 +143,7 @@ def head(argocd: ArgoCdStandIn, record: Record) -> str:
     except CatalogError as error:
         raise Refused("authentication required: Repository not found") from error
     if head is None:
-        raise Refused("unable to resolve 'main' to a commit SHA")
+        raise Refused("failed to list refs: remote repository is empty")
     return head.id
 
 
@@ -177,8 +177,8 @@ def _compare(argocd: ArgoCdStandIn, record: Record) -> None:
     except Refused as refused:
         message = f"Failed to load target state: {refused}"
         status["conditions"] = [{"type": "ComparisonError", "message": message}]
-        status["sync"] = {"status": "Unknown"}
-        status.setdefault("health", {"status": "Unknown"})
+        status["sync"] = {"status": "Unknown", "revision": "main"}
+        status.setdefault("health", {"status": "Healthy"})
         status["reconciledAt"] = stamp()
         return
     status.pop("conditions", None)

@@ -52,11 +52,12 @@ MOMENTS = {
     "no commit": (
         a_record(
             status={
-                "sync": {"status": "Unknown"},
+                "sync": {"status": "Unknown", "revision": "main"},
+                "health": {"status": "Healthy"},
                 "conditions": [
                     {
                         "type": "ComparisonError",
-                        "message": "unable to resolve 'main' to a commit SHA",
+                        "message": "failed to list refs: remote repository is empty",
                     }
                 ],
             }
@@ -188,7 +189,7 @@ MOMENTS = {
         a_record(
             SERVES_OLD,
             status={
-                **compared("", "Unknown"),
+                **compared("main", "Unknown"),
                 "operationState": an_operation(OLD),
                 "conditions": [{"type": "ComparisonError", "message": "dial tcp: refused"}],
             },

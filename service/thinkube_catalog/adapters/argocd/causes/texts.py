@@ -118,7 +118,7 @@ COMPARISON = (
     _WEBHOOK,
     _WEBHOOK_SILENT,
     _rule(
-        r"unable to resolve '.*' to a commit",
+        r"unable to resolve '.*' to a commit|remote repository is empty",
         CauseKind.SYNC_ERROR,
         "the repository has no branch main",
         "push one",
