@@ -52,11 +52,12 @@ MOMENTS = {
     "no commit": (
         a_record(
             status={
-                "sync": {"status": "Unknown"},
+                "sync": {"status": "Unknown", "revision": "main"},
+                "health": {"status": "Healthy"},
                 "conditions": [
                     {
                         "type": "ComparisonError",
-                        "message": "unable to resolve 'main' to a commit SHA",
+                        "message": "failed to list refs: remote repository is empty",
                     }
                 ],
             }
@@ -126,6 +127,12 @@ MOMENTS = {
         NEW,
         Health.HEALTHY,
     ),
+    "said to be there, never applied": (
+        a_record(SERVES_OLD, status={**compared(NEW), "operationState": an_operation(OLD)}),
+        Stage.UNCONFIRMED,
+        NEW,
+        Health.PROGRESSING,
+    ),
     "suspended": (
         a_record(status={**compared(NEW, health="Suspended"), "operationState": an_operation(NEW)}),
         Stage.RUNNING,
@@ -182,7 +189,7 @@ MOMENTS = {
         a_record(
             SERVES_OLD,
             status={
-                **compared("", "Unknown"),
+                **compared("main", "Unknown"),
                 "operationState": an_operation(OLD),
                 "conditions": [{"type": "ComparisonError", "message": "dial tcp: refused"}],
             },

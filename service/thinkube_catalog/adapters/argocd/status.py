@@ -35,7 +35,7 @@ _WORST_FIRST = (
     Health.HEALTHY,
 )
 _ROUTES = {"HTTPRoute", "Ingress", "Route"}
-_FINAL = {CauseKind.INVALID_OBJECT, CauseKind.BAD_DESCRIPTOR, CauseKind.SYNC_ERROR}
+_FINAL = {CauseKind.INVALID_OBJECT, CauseKind.ADMISSION_DENIED, CauseKind.QUOTA}
 """Kinds of causes that only another commit mends, where the repository cannot be read."""
 
 
@@ -114,6 +114,7 @@ def _message(now: Progress, causes: Sequence[Cause], health: Health) -> str:
         Stage.UNREADABLE: "the repository cannot be read",
         Stage.SYNCING: f"applying {commit}",
         Stage.SETTLING: f"{commit} is applied",
+        Stage.UNCONFIRMED: f"{commit} is to be applied",
     }.get(now.stage, f"{commit} is starting" if now.health == "Progressing" else str(health))
     if now.retries:
         told = f"{told}, attempt {now.retries + 1}"
