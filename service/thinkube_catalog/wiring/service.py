@@ -184,13 +184,14 @@ class CatalogService:
 
     def _watch(self) -> None:
         while True:
-            if self._look_now.wait(OBSERVE_SECONDS) and not self._stopping:
+            told = self._look_now.wait(OBSERVE_SECONDS)
+            if told and not self._stopping:
                 self._look_now.clear()
                 sleep(SEEN_SECONDS)
             if self._stopping:
                 return
-            if not self._runs.leads:
-                continue  # another replica does
+            if not (told or self._runs.leads):
+                continue  # another replica looks
             try:
                 watch.observe(self.platform)
             except StoreUnavailableError as error:
