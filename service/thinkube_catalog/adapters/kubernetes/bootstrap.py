@@ -26,6 +26,7 @@ WEBHOOK_KEY = "webhook.gogs.secret"
 FILES = ("namespace.yaml", "service-account.yaml", "rights.yaml", "admission.yaml")
 """What of the manifests in `deploy/base` is needed wherever the service runs."""
 
+_FIRST = ("Namespace", "ConfigMap")
 RENEW_DAYS = 7.0
 _DAY = 86400
 _SYSTEM = "kubernetes"
@@ -48,11 +49,17 @@ class ClusterPlan:
 def cluster_parts(cluster: ClusterAdministration, plan: ClusterPlan, kept: Kept) -> list[Part]:
     """Return the parts in the order in which they build on each other."""
     objects = [*read_manifests(plan.manifests), prefix_map(plan)]
-    objects.sort(key=lambda it: it["kind"] != "Namespace")
+    objects.sort(key=_place)
     parts: list[Part] = [_Object(cluster, each) for each in objects]
     if plan.token_setting:
         parts.append(_AccountToken(cluster, plan.token_days, plan.token_setting, kept))
     return [*parts, _WebhookSecret(cluster, plan.argocd_namespace, plan.webhook_setting, kept)]
+
+
+def _place(object_: Mapping[str, Any]) -> int:
+    """Put the namespace first, and the map before the policy: a policy without it denies all."""
+    kind = str(object_["kind"])
+    return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
 
 
 def read_manifests(folder: Path) -> Sequence[Mapping[str, Any]]:
