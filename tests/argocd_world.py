@@ -40,6 +40,7 @@ PLACEMENT = Placement(
 QUICK = Options(
     PLACEMENT,
     address=lambda name: f"https://{name}.apps.example",
+    pages="https://argocd.example/applications/argocd",
     read_token="read-canary-9",
     poll=1.0,
     branch=0.05,
@@ -161,7 +162,8 @@ def live_world(folder: Path, repository: Repository) -> Generator[LiveWorld]:
         _given("KUBERNETES_URL"), _given("KUBERNETES_TOKEN"), Path(_given("KUBERNETES_CA"))
     )
     cluster, secrets = KubernetesCluster(access, b"k" * 32), MemorySecrets()
-    placement = replace(PLACEMENT, repositories=gitea)
+    placement = replace(PLACEMENT, project="thinkube-contract", repositories=gitea)
+    _make_project(placement)
     options = replace(QUICK, placement=placement, read_token=token, branch=0.5, removal=90.0)
     client = ArgoCdClient(_given("ARGOCD_URL"), _given("ARGOCD_TOKEN"), 30.0)
     applications = Applications(client, placement.project)
@@ -174,6 +176,22 @@ def live_world(folder: Path, repository: Repository) -> Generator[LiveWorld]:
         _empty(applications, cluster, placement.record_name(repository.name))
         engine.stop()
         forge.close()
+
+
+def _make_project(placement: Placement) -> None:
+    """Make the project as administrators do, narrow."""
+    spec = {
+        "sourceRepos": [f"{placement.repositories}/*/*"],
+        "destinations": [{"server": placement.cluster, "namespace": f"{placement.prefix}*"}],
+        "namespaceResourceWhitelist": [{"group": "*", "kind": "*"}],
+    }
+    answer = httpx.post(
+        f"{_given('ARGOCD_URL')}/api/v1/projects",
+        json={"project": {"metadata": {"name": placement.project}, "spec": spec}, "upsert": True},
+        headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
+        timeout=30,
+    )
+    answer.raise_for_status()
 
 
 def _given(name: str) -> str:

@@ -20,12 +20,14 @@ from typing import Any
 class Fault:
     """What goes wrong, `times` times, at calls whose method and path match `at`.
 
-    Kinds: drop before, drop after, delay, 500, 500 after, 429, half a body, reset.
+    The first `skip` of these calls go well. Kinds: drop before, drop after, delay, 500, 500 after,
+    429, half a body, reset.
     """
 
     kind: str
     at: str
     times: int = 1
+    skip: int = 0
     fired: int = 0
 
 
@@ -42,18 +44,22 @@ class Faulty:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def fault(self, kind: str, at: str, times: int = 1) -> Fault:
+    def fault(self, kind: str, at: str, times: int = 1, skip: int = 0) -> Fault:
         """Have something go wrong from now on."""
-        self.faults.append(Fault(kind, at, times))
+        self.faults.append(Fault(kind, at, times, skip))
         return self.faults[-1]
 
     def due(self, call: str) -> str:
         """Return what goes wrong at this call."""
         with self.lock:
             for fault in self.faults:
-                if fault.fired < fault.times and re.search(fault.at, call):
-                    fault.fired += 1
-                    return fault.kind
+                if fault.fired >= fault.times or not re.search(fault.at, call):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                fault.fired += 1
+                return fault.kind
         return ""
 
 

@@ -43,7 +43,8 @@ def build_stage() -> Stage:
 def test_the_image_has_what_the_service_runs_from_and_nothing_else() -> None:
     seen = {path.parts[0] for path in context()}
     templates = {path.name for path in ROOT.glob("tkt-*")}
-    assert seen == {"catalog", "service", "pyproject.toml", "README.md", "requirements", *templates}
+    parts = {"catalog", "deploy", "service", "pyproject.toml", "README.md", "requirements"}
+    assert seen == parts | templates
     assert {path.name for path in context() if path.parts[0] == "requirements"} == {
         "run.txt",
         "build.txt",

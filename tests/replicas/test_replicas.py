@@ -19,7 +19,7 @@ from thinkube_catalog.domain.forge import Repository
 NEVER = 3600.0
 """A lease that does not run out within a test: what is taken over then was given."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_replicas_that_start_at_once_share_the_work_and_show_each_others(
@@ -159,7 +159,7 @@ def _harmed(replica: Replica, chance: random.Random) -> Replica:
     way = chance.choice(["pause", "kill", "replace"])
     if way == "pause":
         replica.pause()
-        time.sleep(1.5 * replica.lease)  # another one takes its runs over
+        time.sleep(1.3 * replica.lease)  # another one takes its runs over
         replica.go_on()
         return replica
     replica.kill()

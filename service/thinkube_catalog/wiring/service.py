@@ -16,6 +16,7 @@ from thinkube_catalog.adapters.durable import (
     DurableRuns,
 )
 from thinkube_catalog.adapters.fenced import fenced
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
@@ -97,6 +98,7 @@ class CatalogService:
                 deployments=ObservedDeployments(SqlDeployments(self._database), observer),
                 runs=self._runs,
                 secrets=self._secrets,
+                merger=GitMerger(),
                 conventions=conventions(settings),
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,
@@ -182,13 +184,14 @@ class CatalogService:
 
     def _watch(self) -> None:
         while True:
-            if self._look_now.wait(OBSERVE_SECONDS) and not self._stopping:
+            told = self._look_now.wait(OBSERVE_SECONDS)
+            if told and not self._stopping:
                 self._look_now.clear()
                 sleep(SEEN_SECONDS)
             if self._stopping:
                 return
-            if not self._runs.leads:
-                continue  # another replica does
+            if not (told or self._runs.leads):
+                continue  # another replica looks
             try:
                 watch.observe(self.platform)
             except StoreUnavailableError as error:

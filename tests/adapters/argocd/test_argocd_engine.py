@@ -94,6 +94,12 @@ def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
     assert live.manifest["metadata"]["namespace"] == RECORD
 
 
+def test_people_are_led_to_its_own_page(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    page = world.engine.status("legal-qa").page
+    assert page == f"https://argocd.example/applications/argocd/{RECORD}"
+
+
 def test_credentials_are_for_the_project_alone_and_go_with_the_application(
     world: ArgoCdWorld,
 ) -> None:

@@ -11,6 +11,7 @@ from tests.adapters.argocd.test_argocd_engine import LEGAL_QA, RECORD, WITH_TOKE
 from tests.adapters.local_engine.projects import REPOSITORY, project, push, wait_healthy
 from tests.argocd_world import ArgoCdWorld
 from tests.journeys.installation import wait_until
+from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
 from thinkube_catalog.domain.errors import UnavailableError
 from thinkube_catalog.domain.gitops import Application, ApplicationTakenError
 from thinkube_catalog.domain.secrets import SecretValue
@@ -122,3 +123,65 @@ def test_a_log_that_breaks_off_is_no_log(world: ArgoCdWorld, kind: str) -> None:
     fault = world.argocd.fault(kind, LOG)
     assert list(make_again(lambda: world.engine.logs("legal-qa"))) == whole
     assert fault.fired == 1
+
+
+# The service stops after any of its calls; another one goes on
+
+ENSURING, REMOVING = 5, 5  # how many calls these make
+
+
+@pytest.mark.parametrize("kind", ["drop before", "drop after"])
+@pytest.mark.parametrize("calls", range(ENSURING))
+def test_the_next_start_goes_on_with_what_a_stop_has_left(
+    world: ArgoCdWorld, kind: str, calls: int
+) -> None:
+    world.engine.stop()
+    world.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
+    commit = push(world.forge, project("one", secrets=["TOKEN"]))
+
+    def deploy(engine: ArgoCdEngine) -> None:
+        engine.ensure_application(WITH_TOKEN)
+        engine.sync("legal-qa", commit.id)
+
+    world.argocd.controller_runs = False  # or it begins by itself
+    fault = world.argocd.fault(kind, ".*", times=10**6, skip=calls)
+    _stopped(world, deploy)
+    assert fault.fired
+    fault.times = 0
+    world.argocd.controller_runs = True
+    engine = world.another_engine()
+    deploy(engine)
+    wait_healthy(engine, commit)
+    engine.stop()
+    assert list(world.argocd.records) == [RECORD]
+    assert world.argocd.restarts == []
+
+
+@pytest.mark.parametrize("kind", ["drop before", "drop after"])
+@pytest.mark.parametrize("calls", range(REMOVING))
+def test_the_next_start_removes_what_a_stop_has_left(
+    world: ArgoCdWorld, kind: str, calls: int
+) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    wait_healthy(world.engine, push(world.forge, project("one")))
+    world.engine.stop()
+
+    def remove(engine: ArgoCdEngine) -> None:
+        assert engine.remove_application("legal-qa", LEGAL_QA.marker, volumes=True) == []
+
+    fault = world.argocd.fault(kind, ".*", times=10**6, skip=calls)
+    _stopped(world, remove)
+    assert fault.fired
+    fault.times = 0
+    engine = world.another_engine()
+    remove(engine)
+    engine.stop()
+    assert (world.argocd.records, world.argocd.repositories) == ({}, {})
+    assert world.cluster.namespaces == {}
+
+
+def _stopped(world: ArgoCdWorld, work: Callable[[ArgoCdEngine], None]) -> None:
+    engine = world.another_engine()
+    with pytest.raises(UnavailableError):
+        work(engine)
+    engine.stop()

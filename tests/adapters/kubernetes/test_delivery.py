@@ -23,19 +23,6 @@ def space(cluster: KubernetesCluster) -> str:
     return SPACE
 
 
-def test_a_key_that_somebody_added_does_not_stay(
-    server: KubernetesStandIn, cluster: KubernetesCluster
-) -> None:
-    cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
-    secret = server.objects["secrets", SPACE, SECRET]
-    secret["data"]["THEIRS"] = "eA=="
-    secret["metadata"]["managedFields"].append(
-        {"manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:THEIRS": {}}}}
-    )
-    cluster.deliver(SPACE, SECRET, supplies(A="2"), ME)
-    assert server.objects["secrets", SPACE, SECRET]["data"].keys() == {"A"}
-
-
 def test_a_secret_is_ours_to_recognise(
     server: KubernetesStandIn, cluster: KubernetesCluster
 ) -> None:

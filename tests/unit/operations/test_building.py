@@ -19,6 +19,7 @@ from tests.stand_ins import (
     StandInRenderer,
     StandInSources,
 )
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
@@ -125,6 +126,7 @@ def a_workshop(forge: MemoryForge | None = None, *, builds: bool = True) -> Work
         deployments=MemoryDeployments(),
         runs=carrying,
         secrets=MemorySecrets(),
+        merger=GitMerger(),
         conventions=Conventions(builds=builds),
         now=clock.now,
     )
@@ -324,6 +326,56 @@ def test_a_push_between_runs_shows_how_it_stands_too(workshop: Workshop) -> None
     assert workshop.forge.rollouts[pushed.id][0] is RolloutState.SUCCEEDED
     kinds = [each.kind for each in workshop.platform.deployments.events("chat")]
     assert kinds[-1] is EventKind.ROLLOUT_SUCCEEDED
+
+
+def pushed(workshop: Workshop, *builds: Build) -> Commit:
+    """Push between runs, and look as often as there are builds."""
+    workshop.build_goes((0, SUCCEEDED))
+    workshop.deploy()
+    workshop.clock.happenings.clear()
+    signature = Signature("Somebody", "somebody@example.org", A_MOMENT)
+    files = FileTree({"main.py": File(b"2"), WORKFLOW_PATH: File(b"on: push")})
+    commit = workshop.forge.publish(CHAT, files, "Two", signature)
+    watch.observe(workshop.platform)
+    for build in builds:
+        workshop.forge.builds[commit.id] = build
+        watch.observe(workshop.platform)
+    return commit
+
+
+def test_a_push_is_not_told_healthy_with_the_images_before_it(workshop: Workshop) -> None:
+    commit = pushed(workshop)
+    watch.observe(workshop.platform)  # no build has begun yet
+    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    workshop.forge.builds[commit.id] = RUNNING
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    application = watch.look(workshop.platform, "chat").application
+    assert application is not None
+    assert PAGE in application.message
+    workshop.forge.builds[commit.id] = SUCCEEDED
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").healthy_commit == commit.id
+
+
+def test_a_push_whose_build_fails_is_told_with_its_page(workshop: Workshop) -> None:
+    commit = pushed(workshop, RUNNING, FAILED)
+    deployment = workshop.platform.deployments.get("chat")
+    assert deployment.state is State.DEGRADED
+    assert deployment.healthy_commit != commit.id
+    assert PAGE in deployment.problems[0].message
+    last = workshop.platform.deployments.events("chat")[-1]
+    assert last.kind is EventKind.ROLLOUT_FAILED
+    workshop.forge.builds[commit.id] = SUCCEEDED  # the job was run again
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").state is State.HEALTHY
+
+
+def test_a_push_that_nothing_builds_is_healthy_after_a_while(workshop: Workshop) -> None:
+    commit = pushed(workshop)
+    workshop.clock.wait(30)
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").healthy_commit == commit.id
 
 
 def test_a_forge_that_shows_nothing_stops_nothing() -> None:

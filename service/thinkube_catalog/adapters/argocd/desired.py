@@ -26,6 +26,8 @@ CASCADE = "resources-finalizer.argocd.argoproj.io"
 """Keeps the record until everything that it made is gone."""
 
 SYNC_OPTIONS = "argocd.argoproj.io/sync-options"
+COMPARE_OPTIONS = "argocd.argoproj.io/compare-options"
+"""With them the cluster itself says what applying would change: it alone knows all its defaults."""
 
 MANIFESTS = "k8s"
 """The folder of a repository that Argo CD applies."""
@@ -90,6 +92,7 @@ def record(
                 MARKER: application.marker,
                 NAME: application.name,
                 SECRETS: json.dumps(dict(application.secrets), sort_keys=True),
+                COMPARE_OPTIONS: "ServerSideDiff=true,IncludeMutationWebhook=true",
                 **notes,
             },
             "finalizers": [CASCADE],

@@ -31,6 +31,7 @@ from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableErr
 LARGEST_ANSWER = 16 * 1024**2
 """In bytes; the longest answers that we ask for are some hundred kB."""
 
+_FORBIDDEN, _NOT_FOUND, _LOCKED = 403, 404, 423
 _REASON_LENGTH = 300
 
 T = TypeVar("T")
@@ -72,6 +73,18 @@ class Answer:
             place = ".".join(str(part) for part in first["loc"])
             reason = f"its answer makes no sense: {place} {first['msg']}"
             raise ForgeUnavailableError(reason) from error
+
+
+def accepted(answer: Answer, what: str, mend: str = "") -> Answer:
+    """Return a good answer. Raises ForgeRefusedError or ForgeUnavailableError for another."""
+    if answer.ok:
+        return answer
+    reason = f"{what}: {answer.reason}"
+    if answer.status == _LOCKED:
+        raise ForgeRefusedError(f"{what}: the repository is archived or a mirror")
+    if answer.status in {_FORBIDDEN, _NOT_FOUND}:
+        raise ForgeRefusedError(f"{reason} ({mend})" if mend else reason)
+    raise ForgeUnavailableError(reason)
 
 
 class GiteaClient:
