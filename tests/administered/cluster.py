@@ -128,13 +128,13 @@ class _Handler(FaultyHandler):
         """Answer as the admission policy has it; without it, everything is admitted."""
         if ("create", "", "namespaces") not in self.stand_in.granted() and caller != "admin":
             return _refused(403, f"{caller} may not create namespaces")
-        there = self.stand_in.objects
         root = "/apis/admissionregistration.k8s.io/v1"
-        if f"{root}/validatingadmissionpolicybindings/thinkube-catalog" not in there:
+        policy = self.stand_in.objects.get(f"{root}/validatingadmissionpolicies/thinkube-catalog")
+        binding = f"{root}/validatingadmissionpolicybindings/thinkube-catalog"
+        if policy is None or binding not in self.stand_in.objects:
             return Reply(201, {"metadata": metadata})
-        place = "/api/v1/namespaces/thinkube-catalog/configmaps/thinkube-catalog"
-        prefix = there.get(place, {}).get("data", {}).get("THINKUBE_NAMESPACE_PREFIX")
-        if prefix is None or not metadata["name"].startswith(prefix):
+        variables = {it["name"]: it["expression"] for it in policy["spec"]["variables"]}
+        if not metadata["name"].startswith(json.loads(variables["prefix"])):
             return _refused(422, "ValidatingAdmissionPolicy 'thinkube-catalog' denied request")
         return Reply(201, {"metadata": metadata})
 

@@ -43,8 +43,10 @@ def build_stage() -> Stage:
 def test_the_image_has_what_the_service_runs_from_and_nothing_else() -> None:
     seen = {path.parts[0] for path in context()}
     templates = {path.name for path in ROOT.glob("tkt-*")}
-    parts = {"catalog", "deploy", "service", "pyproject.toml", "README.md", "requirements"}
-    assert seen == parts | templates
+    folders = {"catalog", "service", "deploy", "requirements"}
+    assert seen == {*folders, "pyproject.toml", "README.md", *templates}
+    # `tkt bootstrap` applies what the base says of namespace and rights.
+    assert {path.parts[1] for path in context() if path.parts[0] == "deploy"} == {"base"}
     assert {path.name for path in context() if path.parts[0] == "requirements"} == {
         "run.txt",
         "build.txt",

@@ -84,6 +84,7 @@ def test_a_dry_run_says_what_is_missing_and_changes_nothing(there: Outside) -> N
     found = effects(outcomes)
     assert found.pop("administrator root") is Effect.LEFT
     assert found.pop("administrator admin") is Effect.LEFT
+    assert found.pop("environment") is Effect.LEFT
     assert set(found.values()) == {Effect.WANTED}
 
 
@@ -115,7 +116,7 @@ def test_an_answer_that_is_lost_leaves_one_of_each(there: Outside, call: str, wh
     assert_one_of_each(there)
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(19))
 def test_stopped_at_any_part_and_repeated_makes_one_of_each(
     there: Outside, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,16 @@ def test_the_same_is_made_as_by_bootstrap(there: Outside) -> None:
     )
 
 
+def test_the_policy_holds_the_account_to_this_installation_s_prefix(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_NAMESPACE_PREFIX", "apps-")
+    made = objects(written(there)["service.yaml"])
+    (policy,) = (each for each in made if each["kind"] == "ValidatingAdmissionPolicy")
+    variables = {each["name"]: each["expression"] for each in policy["spec"]["variables"]}
+    assert variables["prefix"] == '"apps-"'
+
+
 def _without_empty(project: dict[str, Any]) -> dict[str, Any]:
     spec = {key: value for key, value in project["spec"].items() if value != []}
     return {"metadata": project["metadata"], "spec": spec}

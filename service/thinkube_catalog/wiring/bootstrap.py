@@ -98,7 +98,6 @@ def cluster_plan(settings: Settings, wishes: Wishes, manifests: Path = MANIFESTS
     return ClusterPlan(
         manifests=manifests,
         namespace_prefix=settings.namespace_prefix,
-        prefix_setting=f"{PREFIX}NAMESPACE_PREFIX",
         argocd_namespace=settings.argocd_namespace,
         webhook_setting=WEBHOOK_SECRET,
         token_setting=f"{PREFIX}KUBERNETES_TOKEN" if settings.kubernetes_url else "",

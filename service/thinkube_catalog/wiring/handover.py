@@ -24,15 +24,13 @@ from thinkube_catalog.adapters.handover import (
 from thinkube_catalog.adapters.kubernetes.bootstrap import (
     SERVICE_ACCOUNT,
     SERVICE_NAMESPACE,
-    prefix_map,
-    read_manifests,
+    service_objects,
 )
 from thinkube_catalog.domain.bootstrap import Wishes
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.settings import PREFIX, Settings
 from thinkube_catalog.wiring.bootstrap import (
     ARGOCD_TOKEN,
-    MANIFESTS,
     WEBHOOK_SECRET,
     cluster_plan,
     gitea_plan,
@@ -60,11 +58,10 @@ def _cluster(settings: Settings, wishes: Wishes, file: EnvFile) -> list[Sheet]:
     if file.value(WEBHOOK_SECRET) is None:
         file.keep(WEBHOOK_SECRET, SecretValue(secrets.token_urlsafe(32)))
     plan = cluster_plan(settings, wishes)
-    service = [*read_manifests(MANIFESTS), prefix_map(plan)]
     patch = {"stringData": {KEY: shown(file.value(WEBHOOK_SECRET), WEBHOOK_SECRET)}}
     return [
         Sheet("project.yaml", in_yaml([manifest(project_plan(settings))])),
-        Sheet("service.yaml", in_yaml(service)),
+        Sheet("service.yaml", in_yaml(service_objects(plan))),
         Sheet("credentials.yaml", in_yaml([_credentials(settings, wishes, file)]), secret=True),
         Sheet("webhook-secret.patch.yaml", in_yaml([patch]), secret=True),
     ]

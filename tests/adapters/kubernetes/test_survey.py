@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.administered.cluster import ACCOUNT, AdministeredCluster, administered_cluster
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
 from thinkube_catalog.adapters.kubernetes.administration import path_of
-from thinkube_catalog.adapters.kubernetes.bootstrap import (
-    ClusterPlan,
-    prefix_map,
-    read_manifests,
-)
+from thinkube_catalog.adapters.kubernetes.bootstrap import ClusterPlan, service_objects
 from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.gitops import EngineRefusedError
@@ -22,7 +19,6 @@ from thinkube_catalog.wiring.bootstrap import MANIFESTS
 PLAN = ClusterPlan(
     manifests=MANIFESTS,
     namespace_prefix="tkt-",
-    prefix_setting="THINKUBE_NAMESPACE_PREFIX",
     argocd_namespace="argocd",
     webhook_setting="",
     token_setting="",
@@ -42,12 +38,16 @@ ROUTES = Needed(
 def cluster() -> Iterator[AdministeredCluster]:
     with administered_cluster() as made:
         made.tokens[OURS] = ACCOUNT
-        for each in [*read_manifests(MANIFESTS), prefix_map(PLAN)]:
-            metadata = each["metadata"]
-            path = path_of(each["kind"], metadata.get("namespace", ""), metadata["name"])
-            made.objects[path] = {**each}
+        install(made, PLAN)
         made.groups["gateway.networking.k8s.io/v1"] = ["gateways", "httproutes"]
         yield made
+
+
+def install(cluster: AdministeredCluster, plan: ClusterPlan) -> None:
+    for each in service_objects(plan):
+        metadata = each["metadata"]
+        path = path_of(each["kind"], metadata.get("namespace", ""), metadata["name"])
+        cluster.objects[path] = {**each}
 
 
 def look(cluster: AdministeredCluster, token: str = OURS) -> dict[str, Check]:
@@ -94,12 +94,9 @@ def test_a_cluster_that_admits_every_namespace_is_a_warning(cluster: Administere
 
 
 def test_a_policy_with_another_prefix_is_told(cluster: AdministeredCluster) -> None:
-    place = path_of("ConfigMap", "thinkube-catalog", "thinkube-catalog")
-    cluster.objects[place]["data"] = {"THINKUBE_NAMESPACE_PREFIX": "app-"}
+    install(cluster, replace(PLAN, namespace_prefix="app-"))
     check = look(cluster)["cluster namespaces"]
     assert (check.good, "may not be made" in check.message) == (False, True)
-    del cluster.objects[place]
-    assert not look(cluster)["cluster namespaces"].good
 
 
 def test_gpus_are_counted_where_nodes_may_be_seen(cluster: AdministeredCluster) -> None:

@@ -43,7 +43,6 @@ class Place:
 PLACES: Mapping[str, Place] = {
     "Namespace": Place("api/v1", "namespaces", in_namespace=False),
     "ServiceAccount": Place("api/v1", "serviceaccounts"),
-    "ConfigMap": Place("api/v1", "configmaps"),
     "Secret": Place("api/v1", "secrets"),
     "ClusterRole": Place("apis/rbac.authorization.k8s.io/v1", "clusterroles", in_namespace=False),
     "ClusterRoleBinding": Place(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,9 @@ WEBHOOK_KEY = "webhook.gogs.secret"
 FILES = ("namespace.yaml", "service-account.yaml", "rights.yaml", "admission.yaml")
 """What of the manifests in `deploy/base` is needed wherever the service runs."""
 
-_FIRST = ("Namespace", "ConfigMap")
+PREFIX_VARIABLE = "prefix"
+"""Of the admission policy: what the names of our namespaces begin with."""
+
 RENEW_DAYS = 7.0
 _DAY = 86400
 _SYSTEM = "kubernetes"
@@ -39,7 +42,6 @@ class ClusterPlan:
 
     manifests: Path
     namespace_prefix: str
-    prefix_setting: str
     argocd_namespace: str
     webhook_setting: str
     token_setting: str
@@ -48,38 +50,25 @@ class ClusterPlan:
 
 def cluster_parts(cluster: ClusterAdministration, plan: ClusterPlan, kept: Kept) -> list[Part]:
     """Return the parts in the order in which they build on each other."""
-    objects = [*read_manifests(plan.manifests), prefix_map(plan)]
-    objects.sort(key=_place)
-    parts: list[Part] = [_Object(cluster, each) for each in objects]
+    parts: list[Part] = [_Object(cluster, each) for each in service_objects(plan)]
     if plan.token_setting:
         parts.append(_AccountToken(cluster, plan.token_days, plan.token_setting, kept))
     return [*parts, _WebhookSecret(cluster, plan.argocd_namespace, plan.webhook_setting, kept)]
 
 
-def _place(object_: Mapping[str, Any]) -> int:
-    """Put the namespace first, and the map before the policy: a policy without it denies all."""
-    kind = str(object_["kind"])
-    return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
-
-
-def read_manifests(folder: Path) -> Sequence[Mapping[str, Any]]:
-    """Return the objects that the service's rights are made of."""
-    return [
+def service_objects(plan: ClusterPlan) -> Sequence[Mapping[str, Any]]:
+    """Return the objects that the service's rights are made of, for this prefix of namespaces."""
+    objects = [
         document
         for name in FILES
-        for document in yaml.safe_load_all((folder / name).read_text("utf-8"))
+        for document in yaml.safe_load_all((plan.manifests / name).read_text("utf-8"))
         if document
     ]
-
-
-def prefix_map(plan: ClusterPlan) -> Mapping[str, Any]:
-    """Return the map that the admission policy reads the prefix of our namespaces from."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": SERVICE_ACCOUNT, "namespace": SERVICE_NAMESPACE},
-        "data": {plan.prefix_setting: plan.namespace_prefix},
-    }
+    for each in objects:
+        for variable in each.get("spec", {}).get("variables", ()):
+            if variable["name"] == PREFIX_VARIABLE:
+                variable["expression"] = json.dumps(plan.namespace_prefix)
+    return objects
 
 
 @dataclass(frozen=True)
