@@ -112,6 +112,8 @@ class _Handler(FaultyHandler):
         if path == "/api/v1/nodes":
             seen = self.stand_in.sees_nodes
             return Reply(200, {"items": self.stand_in.nodes}) if seen else _refused(403, "no")
+        if path == "/api/v1/namespaces" and "dryRun=All" in self.path:
+            return self._dry_run(caller, body["metadata"])
         if caller != "admin":
             return _refused(403, f"{caller} may not do this")
         return self._administer(path, body)
@@ -121,6 +123,20 @@ class _Handler(FaultyHandler):
         wanted = (asked["verb"], asked.get("group", ""), asked["resource"])
         given = self.stand_in.allowed
         return caller == "admin" or wanted in (self.stand_in.granted() if given is None else given)
+
+    def _dry_run(self, caller: str, metadata: Json) -> Reply:
+        """Answer as the admission policy has it; without it, everything is admitted."""
+        if ("create", "", "namespaces") not in self.stand_in.granted() and caller != "admin":
+            return _refused(403, f"{caller} may not create namespaces")
+        root = "/apis/admissionregistration.k8s.io/v1"
+        policy = self.stand_in.objects.get(f"{root}/validatingadmissionpolicies/thinkube-catalog")
+        binding = f"{root}/validatingadmissionpolicybindings/thinkube-catalog"
+        if policy is None or binding not in self.stand_in.objects:
+            return Reply(201, {"metadata": metadata})
+        variables = {it["name"]: it["expression"] for it in policy["spec"]["variables"]}
+        if not metadata["name"].startswith(json.loads(variables["prefix"])):
+            return _refused(422, "ValidatingAdmissionPolicy 'thinkube-catalog' denied request")
+        return Reply(201, {"metadata": metadata})
 
     def _administer(self, path: str, body: Any) -> Reply:
         objects = self.stand_in.objects

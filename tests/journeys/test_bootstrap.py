@@ -84,6 +84,7 @@ def test_a_dry_run_says_what_is_missing_and_changes_nothing(there: Outside) -> N
     found = effects(outcomes)
     assert found.pop("administrator root") is Effect.LEFT
     assert found.pop("administrator admin") is Effect.LEFT
+    assert found.pop("environment") is Effect.LEFT
     assert set(found.values()) == {Effect.WANTED}
 
 

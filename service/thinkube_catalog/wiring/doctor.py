@@ -162,7 +162,7 @@ def _check_cluster(settings: Settings) -> list[Check]:
         access = access_to_cluster(settings)
         return [
             *check_cluster(access),
-            *survey_cluster(access, _needed(settings)),
+            *survey_cluster(access, settings.namespace_prefix, _needed(settings)),
             *check_clock("cluster", f"{access.url}/version", _trust(access.ca)),
         ]
     except CatalogError as error:

@@ -10,8 +10,10 @@ from pydantic import BaseModel
 
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
 from thinkube_catalog.adapters.kubernetes.client import Call, KubernetesClient
+from thinkube_catalog.adapters.kubernetes.namespaces import OURS
 from thinkube_catalog.adapters.kubernetes.rights import (
     ASK_OWN_RIGHTS,
+    MAKE_NAMESPACE,
     WHERE_GRANTED,
     Resource,
     Right,
@@ -22,6 +24,8 @@ from thinkube_catalog.domain.gitops import EngineRefusedError
 OLDEST = (1, 30)
 """The first that holds accounts to namespaces by an admission policy, as `deploy/` wants it."""
 
+_WHERE_ADMITTED = "deploy/base/admission.yaml"
+_NOBODY = "catalog-doctor"
 _SECONDS = 5.0
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
@@ -37,7 +41,9 @@ class Needed:
     mend: str
 
 
-def survey_cluster(access: ClusterAccess, needed: Sequence[Needed]) -> list[Check]:
+def survey_cluster(
+    access: ClusterAccess, namespace_prefix: str, needed: Sequence[Needed]
+) -> list[Check]:
     """Look whether that cluster will do. Changes nothing. Raises EngineUnavailableError."""
     client = KubernetesClient(access, _SECONDS)
     try:
@@ -45,6 +51,7 @@ def survey_cluster(access: ClusterAccess, needed: Sequence[Needed]) -> list[Chec
         return [
             _check_version(version.read(_Version)),
             *_check_power(client),
+            _check_admission(client, namespace_prefix),
             *(_check_kind(client, each) for each in needed),
             *_check_gpus(client),
         ]
@@ -93,6 +100,33 @@ def _check_power(client: KubernetesClient) -> Iterator[Check]:
     if client.ask(Call(ASK_OWN_RIGHTS, body=body)).read(_Review).status.allowed:
         message = "this service's account may do everything in the cluster"
         yield warned("cluster power", message, f"give it the role in {WHERE_GRANTED} alone")
+
+
+def _check_admission(client: KubernetesClient, prefix: str) -> Check:
+    """Have the cluster say what would come of making two namespaces: ours, and another."""
+    name = "cluster namespaces"
+    mend = f"apply {_WHERE_ADMITTED} with THINKUBE_NAMESPACE_PREFIX={prefix}, or run tkt bootstrap"
+    refused = _refusal_of(client, f"{prefix}{_NOBODY}")
+    if refused:
+        return failed(name, f"one that begins with {prefix} may not be made: {refused}", mend)
+    if not prefix:
+        message = "may have any name, so that nothing holds this service's account to its own"
+        return warned(name, message, "set THINKUBE_NAMESPACE_PREFIX")
+    if not _refusal_of(client, _NOBODY):
+        message = f"may be made without {prefix} too: no admission policy is in force"
+        return warned(name, message, mend)
+    return passed(name, f"may be made with {prefix}, and no others")
+
+
+def _refusal_of(client: KubernetesClient, namespace: str) -> str:
+    """Return why a namespace would not be made; empty if it would. It is not made."""
+    metadata = {"name": namespace, "labels": OURS}
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    try:
+        client.ask(Call(MAKE_NAMESPACE, query={"dryRun": "All"}, body=body))
+    except EngineRefusedError as error:
+        return error.reason
+    return ""
 
 
 class _Kind(BaseModel):
