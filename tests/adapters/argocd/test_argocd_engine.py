@@ -78,7 +78,9 @@ def test_project_cluster_namespace_and_path_are_ours_and_the_namespace_is_marked
     assert (spec["source"]["targetRevision"], spec["source"]["path"]) == ("main", "k8s")
     assert spec["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
     assert "CreateNamespace=false" in spec["syncPolicy"]["syncOptions"]
-    assert world.cluster.namespaces[RECORD].marker == "deployment-1"
+    namespace = world.cluster.namespaces[RECORD]
+    assert namespace.marker == "deployment-1"
+    assert namespace.labels["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
 def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
