@@ -1,7 +1,8 @@
 """Pages with 10,000 templates and 5,000 deployments, and 200 readers of one deployment's progress.
 
 Times are from the request to the whole compressed answer, as the app gives it, without a network;
-medians after one warming request. The readers are real connections to a real server in this
+medians after one warming request, while no deployment changes; a change costs the next page that
+shows any some milliseconds more. The readers are real connections to a real server in this
 process; counted is until the slowest of them has been told.
 """
 
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +34,12 @@ from thinkube_catalog.api.app import create_app
 from thinkube_catalog.api.guard import Access
 from thinkube_catalog.domain.catalog import Catalog
 from thinkube_catalog.domain.deployments import Deployment, Event, EventKind, Run, RunKind, State
+from thinkube_catalog.domain.descriptor import Variable
+from thinkube_catalog.domain.environment import ApplicationContext
+from thinkube_catalog.domain.forge import Forge, Repository
+from thinkube_catalog.domain.kubernetes.metadata import METADATA_PATH, metadata_object
+from thinkube_catalog.domain.kubernetes.writing import text_of
+from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.domain.repositories import parse_repositories
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
@@ -41,6 +49,8 @@ from thinkube_catalog.web.site import Site
 from thinkube_catalog.wiring.offline import open_platform
 
 TEMPLATES, DEPLOYMENTS, READERS = 10_000, 5_000, 200
+USERS_EVERY, PROVIDERS_EVERY = 10, 100
+"""Each tenth deployment uses one; each hundredth is used."""
 ROUNDS = 15
 BAR_SECONDS = 0.05
 BAR = "the bar that this project sets itself"
@@ -70,13 +80,17 @@ class _Offered:
 
 def measure() -> list[Row]:
     """Return a row for each page, and one for the readers."""
-    with tempfile.TemporaryDirectory() as folder:
-        with _crowded(Path(folder)) as platform:
-            rows = _timed(platform, CROWDED)
-            readers = _readers(platform)
+    with tempfile.TemporaryDirectory() as folder, _crowded(Path(folder)) as platform:
+        rows = _timed(platform, CROWDED)
+        readers = _readers(platform)
         settings = Settings(data_dir=Path(folder) / "data", _env_file=None)
-        real = _timed(open_platform(settings), REAL)
+        real = _timed(_among(platform, open_platform(settings)), REAL)
     return [*rows, *real, readers]
+
+
+def _among(crowd: Platform, platform: Platform) -> Platform:
+    """Return a platform with its own templates, and the deployments of another."""
+    return replace(platform, deployments=crowd.deployments, forge=crowd.forge)
 
 
 def _timed(platform: Platform, addresses: dict[str, str]) -> list[Row]:
@@ -85,7 +99,7 @@ def _timed(platform: Platform, addresses: dict[str, str]) -> list[Row]:
 
 
 def _page(client: httpx.Client, name: str, where: str) -> Row:
-    client.get(where).raise_for_status()
+    _warm(client, where)
     taken = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -95,6 +109,12 @@ def _page(client: httpx.Client, name: str, where: str) -> Row:
         size = sum(len(each) for each in answer.iter_raw())
     note = f"{size / 1000:.1f} kB; with all styles and scripts {(size + _assets()) / 1000:.0f} kB"
     return Row(f"page: {name}", statistics.median(taken), BAR_SECONDS, BAR, note)
+
+
+def _warm(client: httpx.Client, where: str) -> None:
+    """Ask once, and for the map until every repository has been read."""
+    while "not been read yet" in client.get(where).raise_for_status().text:
+        continue
 
 
 def _assets() -> int:
@@ -112,13 +132,18 @@ def _app(platform: Platform) -> FastAPI:
 @contextmanager
 def _crowded(folder: Path) -> Iterator[Platform]:
     entries = parse_repositories(written(TEMPLATES)).value.entries
+    stage = a_stage()
     database = Database(f"sqlite:///{folder / 'records.sqlite'}")
     store = SqlDeployments(database)
     for number in range(DEPLOYMENTS):
         made = _deployment(number, entries[number % 40].name)
         store.begin(_run(made), made)
-    catalogs = _Offered(Catalog(entries))
-    yield replace(a_stage().platform, catalogs=catalogs, deployments=store)
+    yield replace(
+        stage.platform,
+        catalogs=_Offered(Catalog(entries)),
+        deployments=store,
+        forge=cast("Forge", _Recorded()),
+    )
     database.close()
 
 
@@ -134,8 +159,31 @@ def _deployment(number: int, template: str) -> Deployment:
         created_at=now,
         changed_at=now,
         state=state,
-        url=f"http://app-{number}.localhost",
+        url=_address(number),
+        healthy_commit="c" * 40 if _uses(number) else "",
     )
+
+
+def _address(number: int) -> str:
+    return f"http://app-{number}.localhost"
+
+
+def _uses(number: int) -> int | None:
+    """Return which deployment one uses: each fourth of those that use any, another such user."""
+    if number % USERS_EVERY or number % PROVIDERS_EVERY == 0:
+        return None
+    chained = number % (4 * USERS_EVERY) == 0
+    return number - USERS_EVERY if chained else number - number % PROVIDERS_EVERY
+
+
+class _Recorded:
+    """A forge whose repositories hold nothing but what their deployment uses."""
+
+    def files(self, repository: Repository, _commit: str) -> FileTree:
+        number = int(repository.name.removeprefix("app-"))
+        bound = Variable("LLM_BASE_URL", f"{_address(_uses(number) or 0)}/v1")
+        context = ApplicationContext(repository.name, "", "tkt-chat", RELEASE, bindings=(bound,))
+        return FileTree({METADATA_PATH: File(text_of([metadata_object(context)]).encode())})
 
 
 def _run(deployment: Deployment) -> Run:

@@ -40,6 +40,7 @@ PLACEMENT = Placement(
 QUICK = Options(
     PLACEMENT,
     address=lambda name: f"https://{name}.apps.example",
+    pages="https://argocd.example/applications/argocd",
     read_token="read-canary-9",
     poll=1.0,
     branch=0.05,

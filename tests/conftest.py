@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.contracts.databases import postgresql_folder, postgresql_url, sqlite_url
 
@@ -13,6 +14,10 @@ __all__ = ["postgresql_folder", "postgresql_url", "sqlite_url"]
 
 LIVE = "THINKUBE_TEST_LIVE"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+# A busy machine is no fault of the code's.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

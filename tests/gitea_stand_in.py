@@ -59,6 +59,24 @@ class Stored:
     hooks: list[Any] = field(default_factory=list)  # with their secrets, which no answer shows
     secrets: dict[str, str] = field(default_factory=dict)
     statuses: list[Any] = field(default_factory=list)  # oldest first
+    has_pulls: bool = True
+    allow_manual_merge: bool = False
+    autodetect_manual_merge: bool = False
+    pulls: list[PullRequest] = field(default_factory=list)
+    noted: set[str] = field(default_factory=set)  # branches that the API knows
+
+
+@dataclass
+class PullRequest:
+    """A pull request; `looks` is how often somebody still has to ask until it is checked."""
+
+    number: int
+    title: str
+    body: str
+    head: str
+    state: str = "open"
+    merged: bool = False
+    looks: int = 2
 
 
 @dataclass(kw_only=True)
@@ -106,6 +124,18 @@ class GiteaStandIn(Faulty):
         self.owners.setdefault(owner, self.ids + 1000)
         self.redirects[f"{stored.owner}/{stored.name}"] = stored.id
         stored.owner, stored.name = owner, name
+
+    def merge_by_hand(self, stored: Stored, pull: PullRequest) -> None:
+        """Merge a pull request as a person does with its button; its branch stays."""
+        main = self.git(stored, "rev-parse", "main")
+        tree = self.git(stored, "merge-tree", "--write-tree", main, pull.head).splitlines()[0]
+        words = f"Merge pull request '{pull.title}' (#{pull.number}) from {pull.head} into main"
+        person = ("-c", "user.name=A person", "-c", "user.email=person@example.org")
+        parents = ("-p", main, "-p", pull.head)
+        commit = self.git(stored, *person, "commit-tree", tree, *parents, "-m", words)
+        self.git(stored, "update-ref", "refs/heads/main", commit, main)
+        pull.state, pull.merged = "closed", True
+        stored.updated_at = int(time.time())
 
     def deliver(self, stored: Stored, ref: str = "refs/heads/main", event: str = "push") -> None:
         """Tell the webhooks of a repository, once each, as a push does."""
@@ -305,6 +335,7 @@ class Call:
             "git": self._references,
             "branch_protections": self._branch_protections,
             "tag_protections": self._tag_protections,
+            "pulls": self._pulls,
             "hooks": self._hooks,
             "actions": self._secrets,
             "statuses": self._make_status,
@@ -330,9 +361,98 @@ class Call:
             return Reply(204)
         if self.method == "PATCH" and stored.archived:
             raise Refusal(423, "repository is archived")
-        if self.method == "PATCH" and self._has(stored, self.body["default_branch"]):
-            stored.default_branch = self.body["default_branch"]
+        if self.method == "PATCH":
+            self._change(stored)
         return Reply(200, self._shown(stored))
+
+    def _change(self, stored: Stored) -> None:
+        if "default_branch" in self.body and self._has(stored, self.body["default_branch"]):
+            stored.default_branch = self.body["default_branch"]
+        if self.body.get("has_pull_requests"):
+            for name in ("allow_manual_merge", "autodetect_manual_merge"):
+                setattr(stored, name, self.body.get(name, getattr(stored, name)))
+
+    def _pulls(self, stored: Stored, rest: list[str]) -> Reply:
+        if not stored.has_pulls:
+            raise Refusal(404, "not found")
+        for pull in stored.pulls:
+            self._look_in_background(stored, pull)
+        match self.method, rest:
+            case "GET", []:
+                page, limit = int(self.query["page"][0]), min(PAGE_CAP, int(self.query["limit"][0]))
+                wanted = [it for it in stored.pulls if it.state == self.query["state"][0]]
+                shown = wanted[(page - 1) * limit : page * limit]
+                return Reply(200, [self._pull(stored, it) for it in shown])
+            case "POST", []:
+                return self._open(stored)
+        found = [it for it in stored.pulls if str(it.number) == rest[0]]
+        if not found:
+            raise Refusal(404, "not found")
+        [pull] = found
+        if self.method == "POST" and rest[1:] == ["merge"]:
+            return self._merge(stored, pull)
+        if self.method == "PATCH":
+            pull.title = self.body.get("title", pull.title)
+            pull.body = self.body.get("body", pull.body)
+            pull.state = self.body.get("state", pull.state)
+        return Reply(201 if self.method == "PATCH" else 200, self._pull(stored, pull))
+
+    def _look_in_background(self, stored: Stored, pull: PullRequest) -> None:
+        """Close what has lost its branch; note as merged what a push has merged."""
+        pull.looks = max(pull.looks - 1, 0)
+        if pull.state != "open":
+            return
+        if not self._has(stored, pull.head):
+            pull.state = "closed"
+        elif stored.autodetect_manual_merge and not self._brings(stored, pull.head):
+            pull.state, pull.merged = "closed", True
+
+    def _brings(self, stored: Stored, branch: str) -> bool:
+        return self.gitea.git(stored, "rev-list", "--count", f"main..{branch}") != "0"
+
+    def _open(self, stored: Stored) -> Reply:
+        head, base = self.body["head"], self.body["base"]
+        if head == base:
+            raise Refusal(422, "head and base are the same")
+        noted = head in stored.noted
+        stored.noted.add(head)  # in the background, some time after the push
+        if not (noted and self._has(stored, head) and self._has(stored, base)):
+            raise Refusal(404, "not found")
+        if any(it.head == head and it.state == "open" for it in stored.pulls):
+            raise Refusal(409, "pull request already exists for these targets")
+        number = len(stored.pulls) + 1
+        stored.pulls.append(PullRequest(number, self.body["title"], self.body["body"], head))
+        return Reply(201, self._pull(stored, stored.pulls[-1]))
+
+    def _merge(self, stored: Stored, pull: PullRequest) -> Reply:
+        if pull.state != "open":
+            raise Refusal(404, "the pull request is closed")
+        if self.body["Do"] == "manually-merged":
+            if not stored.allow_manual_merge:
+                raise Refusal(405, "Invalid merge style")
+            commit = self.body["MergeCommitID"]
+            if self.gitea.git(stored, "rev-parse", "main") != commit:
+                raise Refusal(409, "Wrong commit ID")
+        else:
+            if pull.looks or pull.title.startswith("WIP:"):
+                raise Refusal(405, "Please try again later")
+            self.gitea.merge_by_hand(stored, pull)
+        pull.state, pull.merged = "closed", True
+        return Reply(200)
+
+    def _pull(self, stored: Stored, pull: PullRequest) -> dict[str, Any]:
+        name = {"full_name": f"{stored.owner}/{stored.name}"}
+        return {
+            "number": pull.number,
+            "title": pull.title,
+            "body": pull.body,
+            "state": pull.state,
+            "merged": pull.merged,
+            "mergeable": not pull.looks and pull.state == "open",
+            "html_url": f"http://another-name.invalid/{name['full_name']}/pulls/{pull.number}",
+            "head": {"ref": pull.head, "repo": name},
+            "base": {"ref": "main", "repo": name},
+        }
 
     def _references(self, stored: Stored, rest: list[str]) -> Reply:
         if stored.wrecked:
@@ -454,6 +574,7 @@ class Call:
             "description": stored.description,
             "archived": stored.archived,
             "private": stored.private,
+            "has_pull_requests": stored.has_pulls,
             "updated_at": datetime.fromtimestamp(stored.updated_at, UTC).isoformat(),
             "clone_url": f"http://another-name.invalid/{stored.owner}/{stored.name}.git",
         }

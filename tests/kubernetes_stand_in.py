@@ -38,6 +38,7 @@ _KINDS = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "externalsecrets": "ExternalSecret",
 }
+_PAGES: dict[str, tuple[int, Any]] = {"/version": (200, {"major": "1", "minor": "35"})}
 _REVIEWS = ("authorization.k8s.io", "selfsubjectaccessreviews")
 
 Json = dict[str, Any]
@@ -311,7 +312,7 @@ class Call:
             raise Refusal(401, "Unauthorized", "Unauthorized")
         found = _PATH.fullmatch(self.path)
         if found is None or (found["group"] or "") not in self.cluster.groups:
-            return 404, "404 page not found\n"
+            return _PAGES.get(self.path, (404, "404 page not found\n"))
         self.group, self.plural = found["group"] or "", found["plural"]
         self.namespace, self.name = (unquote(found[it] or "") for it in ("namespace", "name"))
         match self.method:
@@ -441,11 +442,11 @@ def _now() -> str:
 
 def _owners(made: Json) -> dict[str, set[str]]:
     """Return which manager set which keys of an object's data."""
-    managed = made["metadata"].get("managedFields", [])
-    return {
-        each["manager"]: {it.removeprefix("f:") for it in each["fieldsV1"].get("f:data", {})}
-        for each in managed
-    }
+    owners: dict[str, set[str]] = {}
+    for each in made["metadata"].get("managedFields", []):
+        keys = {it.removeprefix("f:") for it in each["fieldsV1"].get("f:data", {})}
+        owners.setdefault(each["manager"], set()).update(keys)
+    return owners
 
 
 def _managed(owners: dict[str, set[str]]) -> list[Json]:

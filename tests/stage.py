@@ -15,6 +15,7 @@ from tests.stand_ins import (
     StandInSources,
     World,
 )
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
 from thinkube_catalog.adapters.memory.secrets import MemorySecrets
@@ -64,6 +65,7 @@ def a_stage(*, carried_out: bool = True) -> Stage:
         deployments=MemoryDeployments(),
         runs=carrying,
         secrets=MemorySecrets(),
+        merger=GitMerger(),
         now=clock.now,
     )
     if carried_out:

@@ -19,10 +19,13 @@ from thinkube_catalog.domain.catalog import Catalog, CatalogEntry, Release, Sour
 from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.forge import (
     Build,
+    Change,
     Commit,
     CommitNotFoundError,
     Forge,
     ForgeUnavailableError,
+    Proposal,
+    ProposalMovedError,
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
@@ -48,12 +51,16 @@ TEMPLATE = "tkt-chat"
 RELEASE = Release("https://forge.example/templates/tkt-chat", "v1.0.0", "a" * 40)
 
 
+NEWER = Release(RELEASE.location, "v1.1.0", "b" * 40)
+
+
 @dataclass
 class World:
     """What there is outside. `broken` names deployments whose next versions crash."""
 
     repositories: dict[str, tuple[str, list[Commit]]] = field(default_factory=dict)
     trees: dict[str, dict[str, File]] = field(default_factory=dict)
+    proposals: dict[str, list[Proposal]] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)  # every repository and application ever made
     serving: dict[str, str] = field(default_factory=dict)
@@ -135,13 +142,68 @@ class StandInForge:
 
     def files(self, repository: Repository, commit: str) -> FileTree:
         with self._answering() as world:
-            if commit not in [each.id for each in self._commits(world, repository)]:
+            self._commits(world, repository)
+            if commit not in world.trees:
                 raise CommitNotFoundError(repository, commit)
             return FileTree(world.trees[commit])
 
     def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
         with self._answering() as world:
             return list(self._commits(world, repository)[:limit])
+
+    def propose(
+        self,
+        repository: Repository,
+        change: Change,
+        branch: str,
+        onto: str,
+        head: str = "",
+    ) -> Proposal:
+        with self._answering() as world:
+            there = next(
+                (it for it in self._waiting(world, repository) if it.branch == branch), None
+            )
+            made = _made(change, head or onto)
+            if there is not None and made.id != there.head != head:
+                raise ProposalMovedError(repository, branch)
+            if there is not None and FileTree(world.trees[there.head]) == change.files:
+                return there
+            commits = (made, *(there.commits if there is not None else ()))
+            others = [it for it in self._waiting(world, repository) if it.branch != branch]
+            world.trees[made.id] = dict(change.files)
+            world.proposals[str(repository)] = [*others, Proposal(branch, commits, onto)]
+            return world.proposals[str(repository)][-1]
+
+    def proposals(self, repository: Repository, prefix: str) -> Sequence[Proposal]:
+        with self._answering() as world:
+            waiting = self._waiting(world, repository)
+            return [each for each in waiting if each.branch.startswith(prefix)]
+
+    def accept(
+        self, repository: Repository, proposal: Proposal, change: Change, onto: str
+    ) -> Commit:
+        with self._answering() as world:
+            commits, made = self._commits(world, repository), _made(change, onto)
+            if made.id not in [each.id for each in commits]:
+                if commits[0].id != onto:
+                    raise ProposalMovedError(repository, proposal.branch)
+                commits.insert(0, made)
+                world.trees[made.id] = dict(change.files)
+            self._drop(world, repository, proposal)
+            return made
+
+    def withdraw(self, repository: Repository, proposal: Proposal) -> None:
+        with self._answering() as world:
+            self._drop(world, repository, proposal)
+
+    def _drop(self, world: World, repository: Repository, proposal: Proposal) -> None:
+        waiting = self._waiting(world, repository)
+        kept = [each for each in waiting if each.branch != proposal.branch]
+        world.proposals[str(repository)] = kept
+
+    def _waiting(self, world: World, repository: Repository) -> list[Proposal]:
+        self._commits(world, repository)
+        return world.proposals.get(str(repository), [])
 
     def remove_repository(self, repository: Repository, marker: str) -> None:
         with self._answering() as world:
@@ -178,6 +240,12 @@ class StandInForge:
         if str(repository) not in world.repositories:
             raise RepositoryNotFoundError(repository)
         return world.repositories[str(repository)][1]
+
+
+def _made(change: Change, below: str) -> Commit:
+    stamp = f"{below} {change.files.digest()} {change.message} {change.signature}"
+    digest = hashlib.sha1(stamp.encode()).hexdigest()  # noqa: S324 (an id)
+    return Commit(digest, change.message, change.signature.name, change.signature.at)
 
 
 class StandInEngine:
@@ -280,7 +348,12 @@ class StandInRenderer:
         if answers["greeting"] == "fault":
             raise RenderError("the template cannot be rendered", [Problem("it is at fault")])
         text = f"{answers['greeting']} from {answers['project_name']}\n"
-        return FileTree({"README.md": File(text.encode()), "main.py": File(b"print(1)\n")})
+        files = {"README.md": File(text.encode()), "main.py": File(b"print(1)\n")}
+        if release.version == NEWER.version:
+            held = f"_commit: {release.version}\n_src_path: {release.location}\n"
+            files["new.py"] = File(b"print(2)\n")
+            files[".copier-answers.yml"] = File(held.encode())
+        return FileTree(files)
 
 
 class StandInCatalogs:
@@ -289,11 +362,14 @@ class StandInCatalogs:
 
 
 class StandInSources:
+    """Two releases; what nobody names is the first, so that there is something to upgrade to."""
+
     def releases(self, location: str) -> Sequence[Release]:
         return (RELEASE,)
 
     def resolve(self, source: Source) -> Release:
-        return replace(RELEASE, location=source.location)
+        found = NEWER if source.ref == NEWER.version else RELEASE
+        return replace(found, location=source.location)
 
     def checkout(self, release: Release) -> Path:
         return FOLDER

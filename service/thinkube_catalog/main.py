@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ from thinkube_catalog.cli.backend import Backend, Documents
 from thinkube_catalog.cli.output import reported
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from thinkube_catalog.cli.client import Client
+    from thinkube_catalog.domain.bootstrap import Part, Wishes
     from thinkube_catalog.domain.checks import Check
     from thinkube_catalog.operations.platform import Platform
     from thinkube_catalog.settings import Settings
@@ -31,6 +35,8 @@ def cli() -> None:
         stop=_stop,
         serve=_serve,
         doctor=_doctor,
+        bootstrap=_bootstrap,
+        hand_over=_hand_over,
         documents=_documents,
     )
     create_cli(backend)()
@@ -105,6 +111,18 @@ def _doctor() -> list[Check]:
     from thinkube_catalog.wiring.doctor import examine  # noqa: PLC0415 (see above)
 
     return examine(_settings())
+
+
+def _bootstrap(wishes: Wishes) -> AbstractContextManager[Sequence[Part]]:
+    from thinkube_catalog.wiring.bootstrap import open_bootstrap  # noqa: PLC0415 (see above)
+
+    return open_bootstrap(wishes)
+
+
+def _hand_over(wishes: Wishes, folder: Path) -> Sequence[Path]:
+    from thinkube_catalog.wiring.handover import write_handover  # noqa: PLC0415 (see above)
+
+    return write_handover(wishes, folder)
 
 
 if __name__ == "__main__":

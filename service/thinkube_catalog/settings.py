@@ -6,7 +6,7 @@ Built once in `main`, used in `wiring`, imported by nobody else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -30,6 +30,7 @@ from pydantic_settings.exceptions import SettingsError
 from thinkube_catalog.domain.errors import InvalidError, Problem
 
 PREFIX = "THINKUBE_"
+MADE_BY_BOOTSTRAP = ("gitea_token", "argocd_token", "secret_key")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -107,7 +108,9 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         default=SecretStr(""),
-        description="Encrypts stored secrets; empty means a key file in the data folder.",
+        validate_default=True,
+        description="Encrypts stored secrets; empty means a key file in the data folder. Needed "
+        "with PostgreSQL, and the same for all replicas.",
     )
 
     # The forge
@@ -301,6 +304,22 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url.rstrip("/")
 
+    @field_validator("secret_key")
+    @classmethod
+    def _require_for_replicas(cls, value: SecretStr, validated: ValidationInfo) -> SecretStr:
+        database = validated.data.get("database_url")
+        if (
+            database
+            and "postgresql" in database.get_secret_value()
+            and not value.get_secret_value()
+        ):
+            message = (
+                "is needed with PostgreSQL, so that every replica can open what another has "
+                "sealed; a service that ran without has its key in secret.key of its data folder"
+            )
+            raise ValueError(message)
+        return value
+
     @field_validator("gitea_url", "gitea_token")
     @classmethod
     def _require_for_gitea(
@@ -375,9 +394,13 @@ class SettingsInvalidError(InvalidError):
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings. Raises SettingsInvalidError with every problem at once."""
-    problems = _unknown_names({*os.environ, *dotenv_values(".env")})
+    return _load(Path(".env"), overrides)
+
+
+def _load(file: Path, overrides: Mapping[str, object]) -> Settings:
+    problems = _unknown_names({*os.environ, *dotenv_values(file)})
     try:
-        settings = Settings(**overrides)  # type: ignore[arg-type] # checked by pydantic
+        settings = Settings(_env_file=file, **overrides)  # type: ignore[arg-type] # checked by pydantic
     except ValidationError as error:
         problems += [_problem(each) for each in error.errors(include_url=False)]
     except SettingsError as error:
@@ -385,6 +408,24 @@ def load_settings(**overrides: object) -> Settings:
     if problems:
         raise SettingsInvalidError(problems)
     return settings
+
+
+def load_settings_for_bootstrap(file: Path) -> Settings:
+    """Read settings of which some are still to be made: the tokens, and what an address implies.
+
+    Raises SettingsInvalidError.
+    """
+    set_ = {name for name, value in {**dotenv_values(file), **os.environ}.items() if value}
+    implied = {"gitea_url": {"forge": "gitea"}, "argocd_url": {"engine": "argocd"}}
+    overrides: dict[str, object] = {
+        name: value
+        for address, told in implied.items()
+        for name, value in told.items()
+        if PREFIX + address.upper() in set_ and PREFIX + name.upper() not in set_
+    }
+    made = [name for name in MADE_BY_BOOTSTRAP if PREFIX + name.upper() not in set_]
+    settings = _load(file, {**overrides, **dict.fromkeys(made, "to be made")})
+    return settings.model_copy(update=dict.fromkeys(made, SecretStr("")))
 
 
 def _unknown_names(names: Iterable[str]) -> list[Problem]:

@@ -48,6 +48,7 @@ class Service:
             **{name: text for name, text in os.environ.items() if not name.startswith("THINKUBE_")},
             "THINKUBE_DATA_DIR": str(self.folder / "data"),
             "THINKUBE_CATALOG": str(self.catalog),
+            "THINKUBE_GPUS": "24",
             "THINKUBE_LOG_LEVEL": "warning",
         }
         command = [sys.executable, "-m", "thinkube_catalog.main", "serve", "--port", str(self.port)]
@@ -86,9 +87,9 @@ class Service:
         with urlopen(f"{self.address}/api/v1/deployments", timeout=10) as answer:  # noqa: S310 (our own address)
             return [item["name"] for item in json.load(answer)["items"]]
 
-    def deploy(self, template: str, name: str, state: str = "healthy") -> None:
+    def deploy(self, template: str, name: str, state: str = "healthy", ref: str = "") -> None:
         """Deploy without a browser, and wait until it is as said."""
-        body = {"template": template, "name": name, "answers": {"project_name": name}}
+        body = {"template": template, "name": name, "answers": {"project_name": name}, "ref": ref}
         httpx.post(f"{self.address}/api/v1/deployments", json=body).raise_for_status()
         self.wait_for(name, state)
 
@@ -98,21 +99,55 @@ class Service:
             assert time.monotonic() < deadline, f"{name} is {found}, not {state}"
             time.sleep(0.1)
 
+    def wait_for_commit(self, name: str, commit: str) -> None:
+        """Wait until that very commit is healthy."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := self.deployment(name))["healthy_commit"] != commit:
+            assert time.monotonic() < deadline, f"{name} serves {found['healthy_commit']}"
+            time.sleep(0.1)
+
     def deployment(self, name: str) -> dict[str, str]:
         answer = httpx.get(f"{self.address}/api/v1/deployments/{name}", timeout=20)
         found: dict[str, str] = answer.raise_for_status().json()
         return found
 
+    def release(self, template: str, changes: dict[str, str]) -> None:
+        """Do what a maintainer does: change a template's folder, and wait for its publication."""
+        before = self.newest(template)
+        for path, text in changes.items():
+            (self.catalog.parent / template / path).write_text(text)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.newest(template) == before:
+            assert time.monotonic() < deadline, f"{template} was not published"
+            time.sleep(0.2)
+
+    def newest(self, template: str) -> str:
+        answer = httpx.get(f"{self.address}/api/v1/templates/{template}", timeout=20)
+        return str(answer.raise_for_status().json()["release"]["version"])
+
     def push(self, name: str, path: str, text: str) -> str:
         """Do what a developer does: add a line to a file, commit and push; return the commit."""
+        file = self._cloned(name) / path
+        file.write_text(f"{file.read_text() if file.exists() else ''}{text}\n")
+        return self._pushed(name, f"Say {text}")
+
+    def change(self, name: str, path: str, before: str, after: str) -> str:
+        """Do the same with words that are in the file already."""
+        file = self._cloned(name) / path
+        assert before in file.read_text()
+        file.write_text(file.read_text().replace(before, after))
+        return self._pushed(name, f"Say {after}")
+
+    def _cloned(self, name: str) -> Path:
         folder = self.folder / "work" / name
         shutil.rmtree(folder, ignore_errors=True)
         self._git("clone", "-q", self.deployment(name)["clone_url"], str(folder))
-        file = folder / path
-        file.write_text(f"{file.read_text() if file.exists() else ''}{text}\n")
-        within = ("-C", str(folder))
+        return folder
+
+    def _pushed(self, name: str, message: str) -> str:
+        within = ("-C", str(self.folder / "work" / name))
         self._git(*within, "add", "-A")
-        self._git(*within, "commit", "-q", "-m", f"Say {text}")
+        self._git(*within, "commit", "-q", "-m", message)
         self._git(*within, "push", "-q")
         return self._git(*within, "rev-parse", "HEAD").strip()
 

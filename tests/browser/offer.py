@@ -90,6 +90,7 @@ TEMPLATES = {
     "tkt-broken": ("Broken page", "tools", "Fails at start, to see what is said then", ["web"]),
     "tkt-model-server": ("Model server", "inference", "Serves an open model on a GPU", ["vllm"]),
     "tkt-oracle": ("Oracle", "inference", "Answers whatever it is asked", ["llm"]),
+    "tkt-guestbook": ("Guest book", "applications", "Greets, and gets newer releases", ["web"]),
     "tkt-asker": ("Asker", "applications", "Asks an oracle, and talks a lot meanwhile", ["web"]),
 }
 _EXTRA = {
@@ -155,6 +156,36 @@ def write_catalogue(folder: Path, models: Path) -> Path:
         {"repositories.json": json.dumps(document), "models.json": models.read_text("utf-8")},
     )
     return catalog
+
+
+NOTES = """# Changelog
+
+## 0.2.0
+
+- Says good-bye in words of your own.
+- Tells where it listens.
+
+## 0.1.0
+
+The first.
+"""
+
+
+def newer(name: str) -> dict[str, str]:
+    """Return the files with which a template's next release differs from its first."""
+    files = _files(name, *TEMPLATES[name][:3])
+    texts = {path: text for path, text in files.items() if isinstance(text, str)}
+    question = 'farewell: {type: str, help: What it says at the end, default: "Good-bye"}\n'
+    return {
+        "manifest.yaml": texts["manifest.yaml"].replace("0.1.0", "0.2.0"),
+        "copier.yml": texts["copier.yml"] + question,
+        "template/app.py.jinja": texts["template/app.py.jinja"].replace(
+            'print("listening", flush=True)',
+            'print("listening on", os.environ["PORT"], flush=True)',
+        ),
+        "template/README.md.jinja": texts["template/README.md.jinja"] + "\nThen: {{ farewell }}\n",
+        "CHANGELOG.md": NOTES,
+    }
 
 
 def _files(name: str, title: str, category: str, description: str) -> dict[str, str | bytes]:

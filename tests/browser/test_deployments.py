@@ -58,6 +58,26 @@ def test_what_streams_do_not_bring_is_asked_for(page: Page, service: Service) ->
     expect(page.locator("[data-lost]")).to_be_hidden()
 
 
+def test_a_laptop_that_slept_is_told_everything_once(page: Page, service: Service) -> None:
+    service.deploy("tkt-hello", "slept-through")
+    page.clock.install()
+    ready(page, "/deployments/slept-through")
+    expect(page.locator(".history li").first).to_contain_text("Serving")
+    page.context.set_offline(True)
+    commits = []
+    for number in range(2):
+        commits.append(service.push("slept-through", "README.md", f"while asleep {number}"))
+        service.wait_for_commit("slept-through", commits[-1])
+    page.clock.fast_forward("02:00:00")
+    page.context.set_offline(False)
+    told = page.locator(".event-rollout-succeeded")
+    expect(told).to_have_count(2, timeout=PATIENCE)
+    for place, commit in enumerate(reversed(commits)):
+        expect(told.nth(place)).to_contain_text(commit[:12])
+    expect(page.locator("[data-lost]")).to_be_hidden(timeout=PATIENCE)
+    expect(page.locator(".history li")).to_have_count(3)
+
+
 def test_nothing_seems_to_go_on_while_nobody_answers(page: Page, service: Service) -> None:
     service.deploy("tkt-slow", "waiting", state="deploying")
     ready(page, "/deployments/waiting")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PATIENCE, Service
+from tests.browser.offer import TEMPLATES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -41,7 +43,7 @@ def test_find_and_deploy_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("helo pgae")
     expect(page.locator("[data-count]")).to_have_text("1 template matches", timeout=PATIENCE)
-    assert "q=helo" in page.url
+    expect(page).to_have_url(re.compile("q=helo"))
     expect(page.locator("mark").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -67,7 +69,7 @@ def test_the_search_stands_in_the_address_and_goes_back(page: Page) -> None:
     ready(page, "/?q=slow")
     expect(page.locator("[data-count]")).to_have_text("1 template matches")
     page.get_by_role("link", name="Clear all filters").click()
-    expect(page.locator("[data-count]")).to_have_text("6 templates")
+    expect(page.locator("[data-count]")).to_have_text(f"{len(TEMPLATES)} templates")
     page.go_back()
     expect(page.locator("[data-count]")).to_have_text("1 template matches")
     assert page.input_value("[name=q]") == "slow"
@@ -117,10 +119,47 @@ def test_a_double_click_makes_one_deployment(page: Page) -> None:
 
 def test_models_are_searched_and_say_what_they_need(page: Page) -> None:
     ready(page, "/templates/tkt-model-server/deploy")
-    expect(page.locator(".model-fit").first).to_contain_text("GiB")
+    expect(page.locator(".model-fit").first).to_contain_text("of 24 GiB")
+    expect(page.locator(".model-fit.bad").first).to_contain_text("the largest GPU has 24 GiB")
     before = page.locator(".choice:visible").count()
     page.get_by_label("Search the models").fill("0.6b")
-    assert 0 < page.locator(".choice:visible").count() < before
+    found = page.locator(".choice:visible").count()
+    assert 0 < found < before
+    expect(page.locator("[data-announce]")).to_have_text(f"{found} of {before} models")
+    page.get_by_role("radio", name=re.compile("^Qwen3 0.6B")).check()
+    page.fill("[name='a.project_name']", "served")
+    expect(page.locator("#preview")).to_contain_text("Kubernetes objects")
+
+
+def test_secrets_are_chosen_from_the_store_or_typed_once(page: Page, service: Service) -> None:
+    stored = httpx.put(f"{service.address}/api/v1/secrets/HF_TOKEN", json={"value": "canary"})
+    stored.raise_for_status()
+    ready(page, "/templates/tkt-model-server/deploy")
+    expect(page.get_by_label("HF_TOKEN", exact=True)).to_have_value("stored:HF_TOKEN")
+    page.get_by_label("Or type a value: HF_TOKEN").fill("typed-canary")
+    page.fill("[name='a.project_name']", "with-secret")
+    expect(page.locator("[data-question=model_id]")).to_be_visible()
+    kept = page.evaluate("JSON.stringify(sessionStorage) + document.documentElement.outerHTML")
+    assert "canary" not in kept
+    assert "canary" not in page.url
+
+
+def test_cards_are_completed_once_somebody_has_looked_at_their_templates(page: Page) -> None:
+    asked: list[str] = []
+
+    def not_checked(route: Route) -> None:
+        asked.append(route.request.url)
+        answer = route.fetch()
+        early = '<span class="health"><span data-unchecked>not checked yet</span>'
+        body = answer.text()
+        if len(asked) == 1:
+            body = body.replace('<span class="health">', early)
+        route.fulfill(response=answer, body=body)
+
+    page.route(re.compile(r"/$"), not_checked)
+    ready(page, "/")
+    expect(page.locator("[data-unchecked]")).to_have_count(0)
+    assert len(asked) > 1
 
 
 def test_progress_is_live_through_a_killed_service_and_tells_each_thing_once(

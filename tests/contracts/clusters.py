@@ -7,7 +7,7 @@ import os
 import ssl
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from thinkube_catalog.adapters.argocd.cluster import Cluster
 from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
 from thinkube_catalog.adapters.memory.cluster import MemoryCluster, Namespace
+from thinkube_catalog.domain.secrets import SecretValue
 
 REVISION_KEY = b"the same for every process"
 
@@ -37,6 +38,10 @@ class Outside(Protocol):
 
     def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         """Return what a Secret holds; None if there is none."""
+        ...
+
+    def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
+        """Put one more value into a Secret, by hand."""
         ...
 
     def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
@@ -73,6 +78,12 @@ class StandInOutside:
         found = self.server.find("secrets", namespace, name)
         return None if found is None else _plain(found.get("data") or {})
 
+    def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
+        secret = self.server.objects["secrets", namespace, name]
+        secret["data"][key] = base64.b64encode(value.encode()).decode()
+        owner = {"manager": "kubectl-edit", "fieldsV1": {"f:data": {f"f:{key}": {}}}}
+        secret["metadata"]["managedFields"].append(owner)
+
     def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
         metadata = {"finalizers": [finalizer]} if finalizer else {}
         self.server.make("persistentvolumeclaims", namespace, name, metadata=metadata)
@@ -95,6 +106,10 @@ class MemoryOutside:
     def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         found = self.memory.namespaces[namespace].secrets.get(name)
         return None if found is None else {key: it.reveal() for key, it in found.values.items()}
+
+    def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
+        found = self.memory.namespaces[namespace].secrets[name]
+        found.values = {**found.values, key: SecretValue(value)}
 
     def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
         self.memory.namespaces[namespace].claims.append(name)
@@ -121,6 +136,12 @@ class LiveOutside:
     def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         found = self._find(f"/api/v1/namespaces/{namespace}/secrets/{name}")
         return None if found is None else _plain(found.get("data") or {})
+
+    def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        place = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        body = {"stringData": {key: value}}
+        self.http.patch(place, json=body, headers=headers).raise_for_status()
 
     def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
         metadata = {"name": name, "finalizers": [finalizer] if finalizer else []}
@@ -180,14 +201,15 @@ def stand_in_bench() -> Iterator[Bench]:
 def live_bench() -> Iterator[Bench]:
     """The real adapter on a real API server, with the account and the rights of `deploy/`."""
     prefix = f"tkt-test-{uuid.uuid4().hex[:6]}-"
-    with live_http() as http:
+    with ExitStack() as opened:
+        http = opened.enter_context(live_http())
         access = account_of(http)
-        one, other = (KubernetesCluster(access, REVISION_KEY) for _ in range(2))
+        one, other = (
+            opened.enter_context(closing(KubernetesCluster(access, REVISION_KEY))) for _ in range(2)
+        )
         outside = LiveOutside(http)
+        opened.callback(outside.tidy, prefix)
         yield Bench(one, other, outside, prefix)
-        outside.tidy(prefix)
-    one.close()
-    other.close()
 
 
 def account_of(http: httpx.Client) -> ClusterAccess:

@@ -115,6 +115,14 @@ def test_a_secret_holds_exactly_what_was_delivered_last(bench: Bench, space: str
     assert bench.outside.secret(space, SECRET) == {"B": value, "C": ""}
 
 
+def test_what_somebody_put_into_a_secret_does_not_stay(bench: Bench, space: str) -> None:
+    bench.cluster.deliver(space, SECRET, supplies(A="1"), ME)
+    bench.outside.put_into_secret(space, SECRET, "THEIRS", "x")
+    bench.outside.put_into_secret(space, SECRET, "A", "theirs")
+    bench.cluster.deliver(space, SECRET, supplies(A="1"), ME)
+    assert bench.outside.secret(space, SECRET) == {"A": "1"}
+
+
 def test_names_without_a_value_are_left_out_and_told(bench: Bench, space: str) -> None:
     delivery = bench.cluster.deliver(space, SECRET, supplies(A="1", B=None, C=None), ME)
     assert delivery.missing == ("B", "C")

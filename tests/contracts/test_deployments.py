@@ -314,15 +314,29 @@ def test_no_reader_finds_a_smaller_cursor_after_a_larger_one(store: Deployments)
     assert len(seen) == 100
 
 
+def test_summaries_show_every_change_at_once(store: Deployments) -> None:
+    assert list(store.summaries()) == []
+    for name in ("a", "b"):
+        made = a_deployment(name)
+        store.begin(a_run(made), made)
+        for state in (State.HEALTHY, State.DEGRADED, State.HEALTHY):
+            store.save(replace(made, state=state))  # all of them within the same moment
+            assert {each.name: each.state for each in store.summaries()}[name] is state
+            assert store.summaries() == store.summaries()
+    store.save(replace(store.get("a"), state=State.REMOVED))
+    assert [each.name for each in store.summaries()] == ["b"]
+
+
 def test_summaries_say_of_all_living_deployments_what_a_list_shows(store: Deployments) -> None:
     for name in ("b", "a", "gone"):
         answers = {"project_name": name, "author_name": "Ann Ü"} if name == "a" else {}
         made = a_deployment(name, answers=answers, url=f"http://{name}.example")
         store.begin(a_run(made), made)
-        store.save(replace(made, state=State.REMOVED if name == "gone" else State.HEALTHY))
-    assert list(store.summaries()) == [
-        DeploymentSummary(
-            "a", "tkt-chat", "v1.0.0", State.HEALTHY, "Ann Ü", "http://a.example", NOW
-        ),
-        DeploymentSummary("b", "tkt-chat", "v1.0.0", State.HEALTHY, "", "http://b.example", NOW),
-    ]
+        state = State.REMOVED if name == "gone" else State.HEALTHY
+        store.save(replace(made, state=state, healthy_commit="c" * 40 if name == "a" else ""))
+    first, second = store.summaries()
+    assert first == DeploymentSummary(
+        "a", "tkt-chat", "v1.0.0", State.HEALTHY, "Ann Ü", "http://a.example", NOW, "c" * 40
+    )
+    assert second == replace(first, name="b", owner="", url="http://b.example", healthy_commit="")
+    assert first.changed_at.tzinfo is not None

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from thinkube_catalog.adapters.fenced import fenced
 from thinkube_catalog.adapters.secret_store import SqlSecrets, keys_from
@@ -147,19 +148,20 @@ def test_one_that_leaves_leaves_everything_free(services: Services) -> None:
 
 
 def test_what_a_dead_one_held_is_taken_over_by_exactly_one(services: Services) -> None:
-    names = ("dead", "first", "second")
-    dead, first, second = (services.joined(name, 4 * SHORT) for name in names)
+    dead, first, second = (services.joined(name) for name in ("dead", "first", "second"))
     runs = [a_run() for _ in range(3)]
     dead.claim(runs)
-
-    def beaten(one: SqlReplicas) -> list[Claim]:
-        until(lambda: one.beat() is not None and len(one.alive()) == 2)
-        return held(one, *runs)
+    for one in (first, second):
+        one._steady_since -= LONG  # both have been there for as long as a lease
+    with services.opened[-1].writing() as session:
+        session.execute(text("UPDATE replicas SET seen_at = 0 WHERE id = 'dead'"))
 
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(beaten, (first, second)))
+        list(pool.map(SqlReplicas.beat, (first, second)))
+    found = [held(one, *runs) for one in (first, second)]
     assert sorted(claim.run for each in found for claim in each) == sorted(run.id for run in runs)
     assert {claim.number for each in found for claim in each} == {1}
+    assert {each.id for each in first.alive()} == {"first", "second"}
 
 
 def test_one_that_beats_is_not_taken_for_dead(services: Services) -> None:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,20 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.argocd_stand_in import argocd_stand_in
 from tests.deploy.image import ROOT, HandMade, Stage, context, stages
 from tests.deploy.manifests import container, pod, the
+from tests.gitea_stand_in import gitea_stand_in
+from tests.kubernetes_stand_in import TOKEN as ACCOUNT_TOKEN
+from tests.kubernetes_stand_in import kubernetes_stand_in
+from thinkube_catalog.adapters.memory.cluster import MemoryCluster
+from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.wiring.parts import OWN_CATALOG
 
 CONFINED = Path(__file__).parent / "confined.py"
 TOKEN = "canary-of-the-image"
 USER = 10001
+POD_IP = "10.42.0.7"
 
 
 def build_stage() -> Stage:
@@ -35,7 +43,10 @@ def build_stage() -> Stage:
 def test_the_image_has_what_the_service_runs_from_and_nothing_else() -> None:
     seen = {path.parts[0] for path in context()}
     templates = {path.name for path in ROOT.glob("tkt-*")}
-    assert seen == {"catalog", "service", "pyproject.toml", "README.md", "requirements", *templates}
+    folders = {"catalog", "service", "deploy", "requirements"}
+    assert seen == {*folders, "pyproject.toml", "README.md", *templates}
+    # `tkt bootstrap` applies what the base says of namespace and rights.
+    assert {path.parts[1] for path in context() if path.parts[0] == "deploy"} == {"base"}
     assert {path.name for path in context() if path.parts[0] == "requirements"} == {
         "run.txt",
         "build.txt",
@@ -78,8 +89,8 @@ class Started:
     process: subprocess.Popen[bytes]
     image: Path
 
-    def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+    def ask(self, method: str, path: str, host: str = "localhost", **given: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Host": host}
         return httpx.request(method, self.address + path, headers=headers, timeout=60, **given)
 
 
@@ -97,9 +108,9 @@ def image() -> Iterator[HandMade]:
     shutil.rmtree(root)
 
 
-@pytest.fixture
-def started(image: HandMade) -> Iterator[Started]:
-    """The service, started by a user without rights; only its volumes can be written."""
+@contextmanager
+def run_confined(image: HandMade, settings: Mapping[str, str]) -> Iterator[Started]:
+    """Run the service as a user without rights; only its volumes can be written."""
     volumes = Path(tempfile.mkdtemp(prefix="volumes-"))
     volumes.chmod(0o755)
     data, temporary = volumes / "data", volumes / "tmp"
@@ -111,6 +122,7 @@ def started(image: HandMade) -> Iterator[Started]:
     environment = {
         **stage.environment,
         **image.libraries,
+        **settings,
         "PATH": os.environ["PATH"],
         "THINKUBE_DATA_DIR": str(data),
         "THINKUBE_API_TOKEN": TOKEN,
@@ -132,6 +144,51 @@ def started(image: HandMade) -> Iterator[Started]:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
         shutil.rmtree(volumes)
+
+
+@pytest.fixture
+def started(image: HandMade) -> Iterator[Started]:
+    with run_confined(image, {}) as service:
+        yield service
+
+
+@pytest.fixture
+def production(
+    image: HandMade, tmp_path: Path, postgresql_folder: Path, postgresql_url: str
+) -> Iterator[Started]:
+    """The service with the settings of the manifests, on servers that stand in."""
+    postgresql_folder.chmod(0o755)  # its socket is for whoever can reach it
+    with (
+        gitea_stand_in(tmp_path / "gitea") as gitea,
+        argocd_stand_in(MemoryForge(), MemoryCluster()) as argocd,
+        kubernetes_stand_in() as cluster,
+    ):
+        settings = {
+            **manifest_settings(),
+            "THINKUBE_DATABASE_URL": postgresql_url,
+            "THINKUBE_SECRET_KEY": "a key of more than thirty-two characters",
+            "THINKUBE_GITEA_URL": gitea.url,
+            "THINKUBE_GITEA_TOKEN": "the-token",
+            "THINKUBE_ARGOCD_URL": argocd.url,
+            "THINKUBE_ARGOCD_TOKEN": "the-token",
+            "THINKUBE_KUBERNETES_URL": cluster.url,
+            "THINKUBE_KUBERNETES_TOKEN": ACCOUNT_TOKEN,
+            "THINKUBE_METRICS_TOKEN": "of-the-monitoring",
+        }
+        with run_confined(image, settings) as service:
+            yield service
+
+
+def manifest_settings() -> dict[str, str]:
+    """Return what the ConfigMap and the Deployment set to a value."""
+    values = {name: str(value) for name, value in the("ConfigMap")["data"].items()}
+    known = {**values, "POD_IP": POD_IP}
+    named = {
+        each["name"]: re.sub(r"\$\((\w+)\)", lambda found: known[found[1]], each["value"])
+        for each in container()["env"]
+        if "value" in each
+    }
+    return {name: it for name, it in (values | named).items() if name.startswith("THINKUBE_")}
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
@@ -165,6 +222,23 @@ def test_the_image_serves_its_catalogue_and_renders_confined(started: Started) -
     assert "Traceback" not in told
     if os.geteuid() == 0:
         assert (started.data / "service.json").stat().st_uid == USER
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_image_is_ready_with_the_settings_of_the_manifests(production: Started) -> None:
+    answer = production.ask("GET", "/ready", host=f"{POD_IP}:8765")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert production.ask("GET", "/ready", host="10.42.0.8").status_code == 403
+    monitoring = {"Authorization": "Bearer of-the-monitoring", "Host": POD_IP}
+    metrics = httpx.get(f"{production.address}/metrics", headers=monitoring, timeout=30)
+    assert "thinkube_catalog_deployments" in metrics.text
+    preview = production.ask(
+        "POST",
+        "/api/v1/templates/tkt-rag-agent/preview",
+        json={"answers": {"project_name": "legal-qa"}},
+    )
+    assert "namespace: tkt-legal-qa" in preview.text
 
 
 @pytest.mark.slow

@@ -10,13 +10,16 @@ import pytest
 
 from tests.contracts.clusters import account_of, live_http
 from tests.deploy.live import EXTENSIONS, LiveManifests
+from thinkube_catalog.adapters.kubernetes import KubernetesCluster
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
+from thinkube_catalog.adapters.kubernetes.client import APPLY as APPLY_FORM
+from thinkube_catalog.adapters.kubernetes.client import Call, KubernetesClient
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
-from thinkube_catalog.adapters.kubernetes.rights import RIGHTS, SECRETS
+from thinkube_catalog.adapters.kubernetes.rights import RIGHTS, SECRETS, WRITE_SECRET
 
 pytestmark = pytest.mark.live
 
-APPLY = {"Content-Type": "application/apply-patch+yaml"}
+APPLY = {"Content-Type": APPLY_FORM}
 MERGE = {"Content-Type": "application/merge-patch+json"}
 FORCED = {"fieldManager": "thinkube-catalog", "force": "true"}
 THEIRS = "theirs-of-the-tests"
@@ -89,6 +92,24 @@ def test_the_account_reads_no_secrets(
         assert not may(admin, verb, SECRETS.group, SECRETS.plural, namespace), verb
     for resource in ("pods", "roles", "rolebindings", "serviceaccounts"):
         assert not may(admin, "create", "", resource, namespace)
+
+
+def test_of_what_is_written_no_value_comes_back(account: ClusterAccess) -> None:
+    name, marker = "tkt-test-written", "written"
+    cluster = KubernetesCluster(account, b"key")
+    cluster.ensure_namespace(name, marker, {})
+    client = KubernetesClient(account)
+    body = a_secret("written")
+    for _ in range(2):
+        call = Call(
+            WRITE_SECRET, name, "written", query=FORCED, body=body, form=APPLY_FORM, hidden=True
+        )
+        answer = client.ask(call)
+        assert answer.body["kind"] == "PartialObjectMetadata"
+        assert "eA==" not in str(answer.body)
+    client.close()
+    cluster.remove_namespace(name, marker)
+    cluster.close()
 
 
 def test_the_account_changes_no_secret_of_others(service: httpx.Client) -> None:

@@ -54,14 +54,14 @@ def test_the_admission_policy_knows_the_account_the_mark_and_the_prefix() -> Non
     (mark,) = OURS.items()
     expressions = " ".join(it["expression"] for it in spec["variables"])
     assert f'variables.space.metadata.labels["{mark[0]}"] == "{mark[1]}"' in expressions
-    setting = f"{PREFIX}NAMESPACE_PREFIX"
-    assert any(f'params.data["{setting}"]' in it["expression"] for it in spec["validations"])
-    assert setting in the("ConfigMap")["data"]
+    (prefix,) = (it["expression"] for it in spec["variables"] if it["name"] == "prefix")
+    assert prefix == f'"{the("ConfigMap")["data"][f"{PREFIX}NAMESPACE_PREFIX"]}"'
+    assert any("startsWith(variables.prefix)" in it["expression"] for it in spec["validations"])
     binding = the("ValidatingAdmissionPolicyBinding")["spec"]
     assert (binding["policyName"], binding["validationActions"]) == ("thinkube-catalog", ["Deny"])
-    settings = the("ConfigMap")["metadata"]
-    assert binding["paramRef"]["name"] == settings["name"]
-    assert binding["paramRef"]["namespace"] == settings["namespace"]
+    # A parameter that is missing would be denied to everybody, before it is asked who it is.
+    assert "paramKind" not in spec
+    assert "paramRef" not in binding
 
 
 def test_the_admission_policy_watches_every_kind_that_is_changed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from thinkube_catalog.api.documents import Documents
 from thinkube_catalog.cli.app import create_cli
 from thinkube_catalog.cli.backend import Backend
 from thinkube_catalog.cli.client import Client
+from thinkube_catalog.domain.bootstrap import Part
 from thinkube_catalog.domain.checks import Check
 
 
@@ -25,6 +27,7 @@ class CommandLine:
 
     scene: Scene
     checks: list[Check] = field(default_factory=lambda: [Check("git", good=True, message="2.39")])
+    parts: list[Part] = field(default_factory=list)
     stopped: bool = True
     started: list[str] = field(default_factory=list)
 
@@ -50,6 +53,8 @@ class CommandLine:
             stop=lambda: self.stopped,
             serve=_refuse,
             doctor=lambda: self.checks,
+            bootstrap=lambda _wishes: nullcontext(self.parts),
+            hand_over=lambda _wishes, folder: [folder / "README.md"],
             documents=Documents,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 
 from tests.builders import A_MOMENT
 from tests.edges.asgi import AppTransport
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.catalogs import MemoryCatalogs
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.engine import MemoryEngine
@@ -71,10 +73,20 @@ class Offered:
     category: str = "agents"
     tags: Sequence[str] = ("chat",)
     releases: Sequence[str] = ("v1.0.0", "v1.1.0")
+    versions: Mapping[str, MemoryTemplate] = field(default_factory=dict)
+    changelog: str = ""
 
     @property
     def location(self) -> str:
         return f"memory://thinkube-templates/{self.name}.git"
+
+    def at(self, version: str) -> MemoryTemplate:
+        """Return what a version renders, where that is another than what all others do."""
+        return self.versions.get(version, self.template)
+
+    def templates(self) -> dict[str, MemoryTemplate]:
+        exactly = {f"{self.location}@{name}": each for name, each in self.versions.items()}
+        return {self.location: self.template, **exactly}
 
     def entry(self) -> CatalogEntry:
         return CatalogEntry(
@@ -97,8 +109,10 @@ class Offered:
             "copier.yml": _COPIER,
             "manifest.yaml": manifest,
             "README.md": f"# {self.name}\n",
-            **{f"template/{path}": text for path, text in self.template.files.items()},
+            **{f"template/{path}": text for path, text in self.at(version).files.items()},
         }
+        if self.changelog:
+            texts["CHANGELOG.md"] = self.changelog
         return FileTree({path: File(text.encode()) for path, text in texts.items()})
 
 
@@ -152,12 +166,13 @@ def a_scene(
     platform = Platform(
         catalogs=MemoryCatalogs(_catalog(offered)),
         sources=MemoryTemplateSources(root / "checkouts", forge),
-        renderer=MemoryRenderer({each.location: each.template for each in offered}),
+        renderer=MemoryRenderer(dict(chain(*(each.templates().items() for each in offered)))),
         forge=forge,
         engine=engine,
         deployments=ObservedDeployments(MemoryDeployments(), metrics),
         runs=carrying,
         secrets=secrets,
+        merger=GitMerger(),
     )
     if carried_out:
         carrying.launch(partial(runs.proceed, platform))

@@ -41,12 +41,14 @@ def test_every_address_is_one_that_callers_rely_on(document: dict[str, Any]) -> 
     # A change here is a change of the contract: add, and think twice before taking away.
     assert sorted(name for name, _ in operations(document)) == [
         "DELETE /api/v1/deployments/{name}",
+        "DELETE /api/v1/deployments/{name}/proposals",
         "DELETE /api/v1/secrets/{key}",
         "GET /api/v1/deployments",
         "GET /api/v1/deployments/{name}",
         "GET /api/v1/deployments/{name}/events",
         "GET /api/v1/deployments/{name}/history",
         "GET /api/v1/deployments/{name}/logs",
+        "GET /api/v1/deployments/{name}/proposals",
         "GET /api/v1/deployments/{name}/removal-plan",
         "GET /api/v1/runs/{run_id}",
         "GET /api/v1/secrets",
@@ -61,6 +63,8 @@ def test_every_address_is_one_that_callers_rely_on(document: dict[str, Any]) -> 
         "POST /api/v1/deployments/{name}/cancel",
         "POST /api/v1/deployments/{name}/retry",
         "POST /api/v1/deployments/{name}/rollback",
+        "POST /api/v1/deployments/{name}/upgrade",
+        "POST /api/v1/deployments/{name}/upgrade/preview",
         "POST /api/v1/hooks/gitea",
         "POST /api/v1/templates/{name}/form",
         "POST /api/v1/templates/{name}/preview",

@@ -26,6 +26,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.stand_ins import (
+    NEWER,
     TEMPLATE,
     Shelf,
     StandInCatalogs,
@@ -38,6 +39,7 @@ from thinkube_catalog.adapters.durable import (
     DurableRuns,
 )
 from thinkube_catalog.adapters.fenced import fenced
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.secret_store import SqlSecrets, keys_from
 from thinkube_catalog.adapters.sql.database import Database
@@ -53,10 +55,11 @@ from thinkube_catalog.domain.deployments import (
 from thinkube_catalog.domain.questions import Answers
 from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretValue
-from thinkube_catalog.operations import changes, deploy, runs, secret_delivery
+from thinkube_catalog.operations import changes, deploy, runs, secret_delivery, upgrade
 from thinkube_catalog.operations.deploy import DeploymentRequest
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import repository_of, signature_of
+from thinkube_catalog.operations.upgrade import UpgradeRequest
 
 NAME = "chat"
 KEYS = keys_from("a key of the kill tests that is long enough")
@@ -125,6 +128,7 @@ class Service:
             deployments=Deadly(self.records, self.scythe),
             runs=self.runs,
             secrets=Deadly(SqlSecrets(database, KEYS), self.scythe),
+            merger=GitMerger(),
         )
 
     def launch(self) -> None:
@@ -151,6 +155,11 @@ def ask_deploy(service: Service) -> None:
 
 def ask_rollback(service: Service) -> None:
     changes.rollback(service.platform, NAME)
+
+
+def ask_upgrade(service: Service) -> None:
+    asked = UpgradeRequest(NAME, NEWER.version, apply=True, key="upgrade")
+    upgrade.request(service.platform, asked)
 
 
 def ask_remove(service: Service) -> None:
@@ -184,7 +193,7 @@ def faults_of_the_run(service: Service) -> list[str]:
     told = [event.identity for event in events if event.kind is not EventKind.STEP_PROGRESS]
     doubles = [identity for identity, count in Counter(told).items() if count > 1]
     cursors = [event.cursor for event in events]
-    ended = [step.name for step in runs.plan(run.kind)]
+    ended = [step.name for step in runs.plan(run)]
     succeeded = [event.step for event in events if event.kind is EventKind.STEP_SUCCEEDED]
     found = []
     if run.state is not RunState.SUCCEEDED:
@@ -221,6 +230,21 @@ def faults_of_a_healthy_one(service: Service, commits: int) -> list[str]:
     return found
 
 
+def faults_of_an_upgraded_one(service: Service) -> list[str]:
+    forge = LocalForge(service.folder / "forge")
+    repository = repository_of(service.platform, NAME)
+    found = faults_of_a_healthy_one(service, commits=2)
+    head = forge.head(repository)
+    files = forge.files(repository, head.id) if head else {}
+    if forge.proposals(repository, ""):
+        found.append("a proposal is left")
+    if "new.py" not in files:
+        found.append(f"main holds {list(files)}")
+    if service.records.get(NAME).release.version != NEWER.version:
+        found.append("the record names the release before")
+    return found
+
+
 def faults_of_a_removed_one(service: Service) -> list[str]:
     found = faults_of_the_run(service)
     world = service.shelf.world()
@@ -250,6 +274,7 @@ SCENARIOS = {
     "rollback": Scenario(
         prepare_two_versions, ask_rollback, partial(faults_of_a_healthy_one, commits=3)
     ),
+    "upgrade": Scenario(prepare_healthy, ask_upgrade, faults_of_an_upgraded_one),
     "remove": Scenario(prepare_healthy, ask_remove, faults_of_a_removed_one),
 }
 

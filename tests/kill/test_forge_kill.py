@@ -15,7 +15,7 @@ import pytest
 
 from tests.builders import A_MOMENT
 from thinkube_catalog.adapters.local_forge import LocalForge
-from thinkube_catalog.domain.forge import Repository, Signature
+from thinkube_catalog.domain.forge import Change, Commit, Proposal, Repository, Signature
 from thinkube_catalog.domain.rendering import File, FileTree
 
 CHAT = Repository("thinkube-deployments", "chat")
@@ -44,6 +44,38 @@ def publish_again(root: Path) -> str:
     forge = LocalForge(root, lock_seconds=5)
     files = TREE.with_files({"new": File(b"new")})
     return forge.publish(CHAT, files, "Render again", signature(2), tag="v1.1.0").id
+
+
+CHANGE = Change(TREE.with_files({"new": File(b"new")}), "Upgrade", signature(3))
+
+
+def propose(root: Path) -> str:
+    forge = LocalForge(root, lock_seconds=5)
+    main = forge.history(CHAT)[-1]
+    return forge.propose(CHAT, CHANGE, "catalog/upgrade-v2", main.id).head
+
+
+def proposed(root: Path) -> None:
+    publish(root)
+    (root / "proposed").write_text(propose(root))
+
+
+def accept(root: Path) -> str:
+    forge = LocalForge(root, lock_seconds=5)
+    main = forge.history(CHAT)[-1]
+    head = Commit((root / "proposed").read_text(), "", "", A_MOMENT)
+    waiting = Proposal("catalog/upgrade-v2", (head,), main.id)
+    commit = forge.accept(CHAT, waiting, CHANGE, main.id)
+    assert list(forge.proposals(CHAT, "")) == []
+    return commit.id
+
+
+def withdraw(root: Path) -> str:
+    forge = LocalForge(root, lock_seconds=5)
+    for waiting in forge.proposals(CHAT, ""):
+        forge.withdraw(CHAT, waiting)
+    head = forge.head(CHAT)
+    return head.id if head else ""
 
 
 def remove(root: Path) -> str:
@@ -97,7 +129,14 @@ def _check_after_kill(work: Callable[[Path], str], root: Path, expected: str) ->
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # fork beside threads: it only calls us
 @pytest.mark.parametrize(
     ("before", "work", "stride"),
-    [(nothing, publish, 5), (published, publish_again, 5), (published, remove, 2)],
+    [
+        (nothing, publish, 5),
+        (published, publish_again, 5),
+        (published, propose, 7),
+        (proposed, accept, 7),
+        (proposed, withdraw, 7),
+        (published, remove, 2),
+    ],
 )
 def test_killed_at_any_line_the_next_try_ends_as_if_nothing_had_happened(
     tmp_path: Path, before: Callable[[Path], None], work: Callable[[Path], str], stride: int

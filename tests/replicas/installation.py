@@ -17,13 +17,13 @@ from typing import Any
 
 import httpx
 
+from tests.replicas.replica import OWNER
 from tests.stand_ins import Shelf
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.domain.forge import Repository
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "tests" / "journeys" / "hello"
-OWNER = "thinkube-deployments"
 Json = dict[str, Any]
 
 
@@ -143,7 +143,7 @@ class Installation:
             "THINKUBE_PROVIDERS": json.dumps([provider]),
         }
 
-    def start(self, name: str, version: str = "1", lease: float = 4.0) -> Replica:
+    def start(self, name: str, version: str = "1", lease: float = 5.0) -> Replica:
         """Start a replica; ask for its address to wait until it answers."""
         replica = Replica(self, self.root / name, version, lease)
         self.replicas.append(replica)
@@ -207,7 +207,7 @@ class Installation:
         return found
 
 
-def wait_until(reached: Callable[[], object], what: str, seconds: float = 90) -> None:
+def wait_until(reached: Callable[[], object], what: str, seconds: float = 180) -> None:
     """Wait for something that has to come; fail by saying what did not."""
     deadline = time.monotonic() + seconds
     while not reached():

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from thinkube_catalog.adapters.copier import CopierRenderer
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.memory.catalogs import MemoryCatalogs
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
@@ -50,6 +51,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             deployments=MemoryDeployments(),
             runs=MemoryRuns(),
             secrets=secrets,
+            merger=GitMerger(),
         )
 
 

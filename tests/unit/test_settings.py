@@ -51,9 +51,17 @@ def test_an_open_address_without_a_token_is_refused(monkeypatch: pytest.MonkeyPa
     assert load_settings().host == "0.0.0.0"  # noqa: S104 (as above)
 
 
+def test_replicas_on_one_database_need_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THINKUBE_DATABASE_URL", "postgresql+psycopg://u@db/x")
+    with pytest.raises(SettingsInvalidError, match="every replica") as caught:
+        load_settings()
+    assert [problem.field for problem in caught.value.problems] == ["THINKUBE_SECRET_KEY"]
+
+
 def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THINKUBE_API_TOKEN", "canary-token")
     monkeypatch.setenv("THINKUBE_DATABASE_URL", "postgresql://u:canary-word@db/x")
+    monkeypatch.setenv("THINKUBE_SECRET_KEY", "canary" * 8)
     monkeypatch.setenv(
         "THINKUBE_PROVIDERS",
         '[{"name": "g", "type": "llm", "url": "http://g/v1", "api_key": "canary-key"}]',

@@ -29,26 +29,39 @@ from thinkube_catalog.adapters.git.objects import (
     tree_id,
     write_tree,
 )
+from thinkube_catalog.adapters.git.proposals import (
+    BRANCHES,
+    accepted,
+    is_repeated,
+    proposed,
+    read_proposal,
+)
 from thinkube_catalog.adapters.git.publications import published_already
 from thinkube_catalog.adapters.git.references import (
     ReferenceFaultError,
     has_abandoned,
+    list_references,
     move_reference,
     read_reference,
     release_abandoned,
+    remove_reference,
 )
 from thinkube_catalog.adapters.locks import LockTimeoutError, holding
 from thinkube_catalog.domain.forge import (
     Build,
+    Change,
     Commit,
     CommitNotFoundError,
     ForgeUnavailableError,
+    Proposal,
+    ProposalMovedError,
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
     RolloutState,
     Signature,
     TagMovedError,
+    check_proposal,
     check_publication,
     check_repository,
 )
@@ -127,6 +140,70 @@ class LocalForge:
             return []
         commits = first_parents(open_repository(path), pygit2.Oid(hex=start))
         return [to_commit(commit) for commit in islice(commits, limit)]
+
+    def propose(
+        self,
+        repository: Repository,
+        change: Change,
+        branch: str,
+        onto: str,
+        head: str = "",
+    ) -> Proposal:
+        check_proposal(branch, change.files)
+        path, name = self._existing(repository), BRANCHES + branch
+        with self._publishing(repository, path):
+            git = open_repository(path)
+            there = read_reference(path, name)
+            if not _is_proposed(git, there, change, head):
+                commit = proposed(git, repository, change, onto, head)
+                if there != (head or None):
+                    raise ProposalMovedError(repository, branch)
+                if str(commit.id) != head and not move_reference(path, name, there, str(commit.id)):
+                    raise ProposalMovedError(repository, branch)
+                there = str(commit.id)
+            found = read_proposal(git, name, there or head, read_reference(path, _MAIN) or onto)
+        return found or Proposal(branch, (_commit(path, there or head),), onto)
+
+    def proposals(self, repository: Repository, prefix: str) -> Sequence[Proposal]:
+        path = self._existing(repository)
+        folder, _, _ = (BRANCHES + prefix).rpartition("/")
+        main = _main(path)
+        if main is None:
+            return []
+        try:
+            names = list_references(path, f"{folder}/")
+        except ReferenceFaultError as error:
+            raise ForgeUnavailableError(f"{repository}: {error}") from error
+        git = open_repository(path)
+        found = [
+            read_proposal(git, name, head, main)
+            for name, head in names.items()
+            if name.startswith(BRANCHES + prefix)
+        ]
+        return [each for each in found if each is not None]
+
+    def accept(
+        self, repository: Repository, proposal: Proposal, change: Change, onto: str
+    ) -> Commit:
+        check_publication(change.files)
+        path, name = self._existing(repository), BRANCHES + proposal.branch
+        with self._publishing(repository, path):
+            git = open_repository(path)
+            commit = accepted(git, repository, proposal, change, onto)
+            main = read_reference(path, _MAIN)
+            if main is None or not _is_in_history(git, commit, main):
+                moved = main != onto or read_reference(path, name) != proposal.head
+                if moved or not move_reference(path, _MAIN, onto, str(commit.id)):
+                    raise ProposalMovedError(repository, proposal.branch)
+            remove_reference(path, name, proposal.head)
+            return to_commit(commit)
+
+    def withdraw(self, repository: Repository, proposal: Proposal) -> None:
+        path, name = self._existing(repository), BRANCHES + proposal.branch
+        with self._publishing(repository, path):
+            there = read_reference(path, name)
+            if there is not None and not remove_reference(path, name, proposal.head):
+                raise ProposalMovedError(repository, proposal.branch)
 
     def remove_repository(self, repository: Repository, marker: str) -> None:
         path = self._path(repository)
@@ -228,6 +305,16 @@ class LocalForge:
             if move_reference(path, _MAIN, head, str(commit.id)):
                 return commit
         raise ForgeUnavailableError(f"others push to {path} without a pause")
+
+
+def _is_proposed(git: pygit2.Repository, there: str | None, change: Change, head: str) -> bool:
+    """Say whether the branch holds this very change, proposed before."""
+    found = find_commit(git, there or "")
+    return found is not None and there != head and is_repeated(found, change)
+
+
+def _is_in_history(git: pygit2.Repository, commit: pygit2.Commit, main: str) -> bool:
+    return any(each.id == commit.id for each in first_parents(git, pygit2.Oid(hex=main)))
 
 
 def _main(path: Path) -> str | None:

@@ -86,6 +86,11 @@ class SealingKey:
         return f"SealingKey({self.id})"
 
 
+def new_key() -> str:
+    """Return a key that nobody has had before."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def keys_from(text: str) -> tuple[SealingKey, ...]:
     """Read keys separated by commas; the first one seals. Raises SecretKeyInvalidError."""
     return tuple(SealingKey.of(part.strip()) for part in text.split(","))
@@ -175,7 +180,7 @@ def _make_key_file(path: Path) -> None:
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(32)) + b"\n")
+            file.write(new_key().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):

@@ -13,14 +13,19 @@ from thinkube_catalog.api.schemas import (
     DeploymentCreate,
     DeploymentDetails,
     DeploymentPage,
+    ProposalPage,
     RemovalPlan,
     RevisionPage,
     RollbackGiven,
     RunPublic,
     SecretGiven,
+    UpgradeGiven,
+    UpgradePublic,
+    Withdrawn,
 )
 from thinkube_catalog.domain.secrets import SecretValue
-from thinkube_catalog.operations import changes, deploy, watch
+from thinkube_catalog.operations import changes, deploy, upgrade, watch
+from thinkube_catalog.operations.differences import differences
 from thinkube_catalog.operations.platform import Platform
 
 Key = Annotated[
@@ -45,6 +50,7 @@ Volumes = Annotated[bool, Query(description="Delete what it stored as well.")]
 KNOWN = responses(404, 422, 503)
 LISTED = responses(422, 503)
 CHANGED = responses(404, 409, 422, 503)
+UPGRADED = responses(404, 409, 422, 500, 503)
 
 
 def routes(platform: Platform) -> APIRouter:
@@ -52,6 +58,7 @@ def routes(platform: Platform) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["deployments"])
     _add_reading(router, platform)
     _add_changing(router, platform)
+    _add_upgrading(router, platform)
     return router
 
 
@@ -143,6 +150,77 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
     def cancel_run(name: Name) -> RunPublic:
         """Ask the run that is under way to end after its current step."""
         return RunPublic.of(changes.cancel(platform, name))
+
+
+def _add_upgrading(router: APIRouter, platform: Platform) -> None:
+    @router.post(
+        "/deployments/{name}/upgrade", status_code=202, summary="Upgrade", responses=UPGRADED
+    )
+    def upgrade_deployment(name: Name, given: UpgradeGiven, key: Key = "") -> RunPublic:
+        """Propose the template's newer release on a branch; with `apply`, bring it to main.
+
+        What people changed stays. While a file is in conflict, nothing can be applied.
+        """
+        return RunPublic.of(upgrade.request(platform, _upgrade(name, given, key)))
+
+    @router.post(
+        "/deployments/{name}/upgrade/preview", summary="Preview an upgrade", responses=UPGRADED
+    )
+    def preview_upgrade(name: Name, given: UpgradeGiven) -> UpgradePublic:
+        """Say what would change, file by file; writes nothing."""
+        planned = upgrade.plan(platform, _upgrade(name, given))
+        return UpgradePublic.of(
+            {
+                "before": planned.before.release,
+                "after": planned.deployment.release,
+                "form": planned.form,
+                "new": list(planned.new),
+                "files": differences(planned.ours, planned.merge.files),
+                "conflicts": planned.conflicts,
+                "left_deleted": list(planned.merge.left_deleted),
+                "notes": dict(planned.notes),
+                "problems": planned.problems,
+                "branch": upgrade.branch_of(planned),
+                "proposed": planned.proposal is not None,
+            }
+        )
+
+    @router.get("/deployments/{name}/proposals", summary="List what waits", responses=KNOWN)
+    def list_proposals(name: Name) -> ProposalPage:
+        """List the upgrades that are proposed and not on main yet."""
+        items = [
+            {
+                "version": upgrade.version_of(each),
+                "branch": each.branch,
+                "commit": each.head,
+                "base": each.base,
+                "url": each.url,
+                "unsettled": list(upgrade.unsettled_of(platform, name, each)),
+            }
+            for each in upgrade.proposals(platform, name)
+        ]
+        return ProposalPage.of({"items": items})
+
+    @router.delete("/deployments/{name}/proposals", summary="Withdraw", responses=CHANGED)
+    def withdraw_proposals(
+        name: Name,
+        branch: Annotated[str, Query(max_length=200, description="Only this one.")] = "",
+    ) -> Withdrawn:
+        """Take back what is proposed: its branch is deleted, its pull request closed."""
+        return Withdrawn.of({"branches": list(upgrade.withdraw(platform, name, branch))})
+
+
+def _upgrade(name: str, given: UpgradeGiven, key: str = "") -> upgrade.UpgradeRequest:
+    return upgrade.UpgradeRequest(
+        name=name,
+        to=given.to,
+        answers=given.answers,
+        ours=tuple(given.ours),
+        theirs=tuple(given.theirs),
+        apply=given.apply,
+        force=given.force,
+        key=key,
+    )
 
 
 def _secrets(given: Mapping[str, SecretGiven]) -> dict[str, SecretValue | str]:

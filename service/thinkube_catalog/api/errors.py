@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
+from inspect import isawaitable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thinkube_catalog.api.description import MEDIA_TYPE, methods_at
@@ -128,7 +129,10 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 class Unexpected:
-    """ASGI middleware that turns a bug into a problem document with a reference into the log."""
+    """ASGI middleware that answers a bug as the app's handler of `Exception` does.
+
+    Starlette alone would answer too, and pass the bug on to the server as well.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -146,12 +150,15 @@ class Unexpected:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise  # half an answer cannot be taken back; the server closes the connection
-            await _bug(scope["path"], error)(scope, receive, send)
+            given = scope["app"].exception_handlers[Exception](Request(scope, receive), error)
+            response: Response = await given if isawaitable(given) else given
+            await response(scope, receive, send)
 
 
-def _bug(path: str, error: Exception) -> JSONResponse:
+def _bug(request: Request, error: Exception) -> JSONResponse:
+    """Answer with a problem document that has a reference into the log."""
     reference = f"urn:uuid:{uuid.uuid4()}"
-    _log.error("unexpected error %s at %s", reference, path, exc_info=error)
+    _log.error("unexpected error %s at %s", reference, request.url.path, exc_info=error)
     detail = f"something unexpected happened; the log has it under {reference}"
     return _document(500, "unexpected", "Unexpected error", detail, reference)
 
@@ -159,6 +166,7 @@ def _bug(path: str, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Make every error that leaves the app a problem document."""
     app.add_middleware(Unexpected)
+    app.add_exception_handler(Exception, _bug)
     app.add_exception_handler(CatalogError, _catalog_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from thinkube_catalog.cli import catalog, change, deploy, observe, secrets, service
+from thinkube_catalog.cli import (
+    bootstrap,
+    catalog,
+    change,
+    deploy,
+    observe,
+    secrets,
+    service,
+    upgrade,
+)
 from thinkube_catalog.cli.backend import Backend
 
 DEPLOYMENTS = "Deployments"
@@ -16,9 +25,9 @@ PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     DEPLOYMENTS: (
         deploy.deploy,
         *(observe.ps, observe.status, observe.logs, observe.open_, observe.history),
-        *(change.retry, change.rollback, change.cancel, change.remove),
+        *(change.retry, upgrade.upgrade, change.rollback, change.cancel, change.remove),
     ),
-    "The service": (service.serve, service.stop, service.doctor),
+    "The service": (service.serve, service.stop, service.doctor, bootstrap.bootstrap),
 }
 """Every command, as `tkt --help` groups them."""
 

@@ -85,7 +85,7 @@ def _complete(
 ) -> dict[str, object]:
     def evaluate(answers: Mapping[str, object]) -> Form:
         body = {"answers": dict(answers), "ref": ref}
-        return _form(client.call("POST", f"/templates/{template}/form", body))
+        return form_of(client.call("POST", f"/templates/{template}/form", body))
 
     if not ask or not sys.stdin.isatty():
         return dict(raw)
@@ -93,7 +93,8 @@ def _complete(
     return {question.name: question.value for question in form.questions}
 
 
-def _form(document: Json) -> Form:
+def form_of(document: Json) -> Form:
+    """Return a form as the API sends it."""
     questions = tuple(
         Question(
             **{

@@ -90,6 +90,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
             sys.stdout.write(line + "\n")
 
 
+def print_finding(mark: str, name: str, width: int, text: str, *, indent: int = 0) -> None:
+    """Print a mark, a name and what there is to say of it; at a terminal aligned and folded.
+
+    Into a pipe it is one line; `mark` is markup, `name` and `text` are not.
+    """
+    if not out.is_terminal:
+        out.print(f"{' ' * indent}{mark} {escape(name.ljust(width))} {escape(text)}".rstrip())
+        return
+    line = Table.grid(padding=(0, 1))
+    for column in (indent + 1, width, max(out.width - indent - width - 3, 20)):
+        line.add_column(width=column, overflow="fold")
+    line.add_row(" " * indent + mark, escape(name), escape(text))
+    out.print(line)
+
+
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     lines = [[" ".join(cell.split("\n")) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from thinkube_catalog.cli.options import AsJson, backend
-from thinkube_catalog.cli.output import out, print_json, reported
+from thinkube_catalog.cli.output import out, print_finding, print_json, reported
+from thinkube_catalog.domain.checks import Check
 
 
 def serve(
@@ -34,13 +36,25 @@ def stop(context: typer.Context, *, as_json: AsJson = False) -> None:
 def doctor(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Check what the service needs, and say what to mend."""
     with reported(as_document=as_json):
-        checks = backend(context).doctor()
+        with out.status("looking"):
+            checks = backend(context).doctor()
         if as_json:
             print_json({"items": checks})
-        for check in [] if as_json else checks:
-            mark = "[green]✓[/green]" if check.good else "[red]✗[/red]"
-            out.print(f"{mark} [bold]{escape(check.name)}[/bold] {escape(check.message)}")
-            if not check.good and check.mend:
-                out.print(f"  → {escape(check.mend)}")
+        else:
+            _show(checks)
         if not all(check.good for check in checks):
             raise typer.Exit(1)
+
+
+def _show(checks: Sequence[Check]) -> None:
+    width = max((len(check.name) for check in checks), default=0) if out.is_terminal else 0
+    for check in checks:
+        print_finding(_mark(check), check.name, width, check.message)
+        if check.mend and (check.warning or not check.good):
+            out.print(f"  → {escape(check.mend)}")
+
+
+def _mark(check: Check) -> str:
+    if not check.good:
+        return "[red]✗[/red]"
+    return "[yellow]![/yellow]" if check.warning else "[green]✓[/green]"

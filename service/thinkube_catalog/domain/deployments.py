@@ -27,9 +27,12 @@ class State(StrEnum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeploymentSummary:
-    """What a list shows of a deployment. `owner` is the answer to `author_name`, or empty."""
+    """What lists show and look for. `owner` is the answer to `author_name`, or empty.
+
+    `healthy_commit` is the one that was healthy last.
+    """
 
     name: str
     template: str
@@ -38,11 +41,13 @@ class DeploymentSummary:
     owner: str
     url: str
     changed_at: datetime
+    healthy_commit: str = ""
 
 
 class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
+    UPGRADE = "upgrade"
     REMOVE = "remove"
 
 
@@ -107,6 +112,11 @@ class Run:
     ended_at: datetime | None = None
     problems: tuple[Problem, ...] = ()
     cancel_requested: bool = False
+
+    @property
+    def only_proposes(self) -> bool:
+        """Whether what runs stays as it is: an upgrade that nobody has asked to apply."""
+        return self.kind is RunKind.UPGRADE and not self.input.get("apply")
 
 
 class EventKind(StrEnum):

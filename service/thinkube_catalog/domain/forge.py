@@ -25,6 +25,8 @@ from thinkube_catalog.domain.vetting import path_problems, printable
 
 _REPOSITORY_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>]")
+_BRANCH = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]*[A-Za-z0-9+-])?")
+_LONGEST_BRANCH = 200
 _TAG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,98}[A-Za-z0-9+-])?")
 
 
@@ -58,6 +60,43 @@ class Signature:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a commit is made of: files, message, who and when. `body` tells people more about it.
+
+    A `draft` is proposed to be worked on: the forge, where it can, keeps people from merging it.
+    """
+
+    files: FileTree
+    message: str
+    signature: Signature
+    body: str = ""
+    draft: bool = False
+
+    @property
+    def title(self) -> str:
+        return plain_message(self.message).partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A branch whose commits wait to be merged into `main`.
+
+    `commits` are those that `main` has not, newest first; `base` is the newest that it has too.
+    `url` is the pull request's page, where the forge has them; `open` says whether it waits there.
+    """
+
+    branch: str
+    commits: tuple[Commit, ...]
+    base: str
+    url: str = ""
+    open: bool = True
+
+    @property
+    def head(self) -> str:
+        return self.commits[0].id
+
+
 class BuildState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -86,7 +125,7 @@ SKIP_BUILD = "[skip ci]"
 
 
 class Forge(Protocol):
-    """Repositories with one default branch, `main`."""
+    """Repositories with one default branch, `main`, and changes that are proposed to it."""
 
     def ensure_repository(self, repository: Repository, marker: str) -> str:
         """Make the repository exist and return the URL or path to clone it from.
@@ -128,6 +167,49 @@ class Forge(Protocol):
 
     def history(self, repository: Repository, limit: int = 50) -> Sequence[Commit]:
         """Return the default branch's commits, newest first (first parents only)."""
+        ...
+
+    def propose(
+        self,
+        repository: Repository,
+        change: Change,
+        branch: str,
+        onto: str,
+        head: str = "",
+    ) -> Proposal:
+        """Make the branch hold exactly these files and ask for it to be merged into `main`.
+
+        They come in one commit on top of `head`, what the branch holds (empty: there is none), and
+        of `onto`, the commit of `main` that the files were made from. Proposing the same again, or
+        what the branch holds already, changes nothing; a request that was closed is opened anew.
+        The first line of the message is the request's title, `body` its text. Raises
+        ProposalMovedError, and changes nothing, if the branch holds something else by now;
+        CommitNotFoundError for a commit that is not there.
+        """
+        ...
+
+    def proposals(self, repository: Repository, prefix: str) -> Sequence[Proposal]:
+        """Return the branches whose names begin so, by name, and what they would bring to `main`.
+
+        One that brings nothing is none, however it came to be merged. Whoever made it counts not.
+        """
+        ...
+
+    def accept(
+        self, repository: Repository, proposal: Proposal, change: Change, onto: str
+    ) -> Commit:
+        """Make `main` hold exactly these files, in one commit on top of `onto` and the proposal.
+
+        Then the branch is gone, and its request counts as merged. Accepting again returns that
+        commit. Raises ProposalMovedError, and changes nothing, if `main` or the branch has moved.
+        """
+        ...
+
+    def withdraw(self, repository: Repository, proposal: Proposal) -> None:
+        """Delete the branch and close its request; do nothing if there is none any more.
+
+        Raises ProposalMovedError if somebody has pushed to it.
+        """
         ...
 
     def remove_repository(self, repository: Repository, marker: str) -> None:
@@ -201,6 +283,16 @@ class TagMovedError(ConflictError):
             "change: publish under a new version",
         )
         self.repository = repository
+
+
+class ProposalMovedError(ConflictError):
+    def __init__(self, repository: Repository, branch: str) -> None:
+        super().__init__(
+            f"somebody has pushed to {branch} of {repository} meanwhile; look at what is there "
+            "now, and ask again",
+        )
+        self.repository = repository
+        self.branch = branch
 
 
 class RepositoryNotFoundError(NotFoundError):
@@ -281,6 +373,16 @@ def check_publication(files: FileTree, tag: str = "") -> None:
         problems.append(Problem(f"{tag!r} is not a usable tag", field="tag", mend="as in v1.2.0"))
     if problems:
         raise InvalidError("these files cannot be published:", problems)
+
+
+def check_proposal(branch: str, files: FileTree) -> None:
+    """Raise InvalidError, which lists every path that cannot be published, and the branch."""
+    parts = branch.split("/")
+    plain = all(_is_plain(part, _BRANCH) for part in parts) and branch != "main"
+    check_publication(files)
+    if not plain or len(branch) > _LONGEST_BRANCH:
+        problem = Problem(f"{branch!r} is not a usable branch", field="branch", mend="as in a/b-1")
+        raise InvalidError("this cannot be proposed:", [problem])
 
 
 def _is_plain(text: str, pattern: re.Pattern[str]) -> bool:

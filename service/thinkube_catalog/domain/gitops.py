@@ -92,7 +92,8 @@ class ApplicationStatus:
     one that answers requests (the last healthy one, while a newer fails); empty when there is none.
     `healthy_for(commit)` is the only reading of success. `url` is where people reach it; empty
     while it has no address. `failed` says that the engine has given up on `wanted` until a
-    new commit or a sync comes.
+    new commit or a sync comes. `page` is where the engine itself shows it to people; empty when it
+    has no pages.
     """
 
     name: str
@@ -104,6 +105,7 @@ class ApplicationStatus:
     message: str = ""
     causes: tuple[Cause, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
+    page: str = ""
 
     def healthy_for(self, commit: str) -> bool:
         return self.health is Health.HEALTHY and self.serving == commit == self.wanted

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from thinkube_catalog.domain.builds import WORKFLOW_PATH
 from thinkube_catalog.domain.deployments import Deployment, Event, Run
-from thinkube_catalog.domain.errors import Problem
+from thinkube_catalog.domain.errors import CatalogError, InvalidError, Problem
 from thinkube_catalog.domain.forge import SKIP_BUILD, Build, BuildState, Commit, Repository
+from thinkube_catalog.domain.gitops import ApplicationStatus, Health
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.steps import Again, Failed, seconds_between
 
@@ -44,7 +46,7 @@ def building(
     build = platform.forge.build(repository, head.id)
     waited = seconds_building(past, platform.now(), head.id)
     if build is None:
-        expected = SKIP_BUILD not in head.message and waited <= NOTICED_WITHIN
+        expected = waited <= NOTICED_WITHIN and _builds(platform, repository, head)
         return _again(head, f"waiting for the build of {head.id[:12]}") if expected else None
     if build.state is BuildState.FAILED:
         return Failed((_failed(run, build),))
@@ -53,9 +55,55 @@ def building(
     return None
 
 
+def with_build(
+    platform: Platform, deployment: Deployment, status: ApplicationStatus
+) -> ApplicationStatus:
+    """Return how a deployment is, its build considered: older images make no version healthy.
+
+    Where the forge does not answer, the engine's word counts.
+    """
+    wanted = deployment.commit
+    settled = wanted in {"", deployment.healthy_commit} or status.wanted != wanted
+    if settled or not platform.conventions.builds or not status.healthy_for(wanted):
+        return status
+    repository = Repository(platform.deployments_owner, deployment.name)
+    try:
+        build = platform.forge.build(repository, wanted)
+        due = build is None and _is_due(platform, deployment, repository)
+    except CatalogError:
+        return status
+    if build is not None and build.state is BuildState.FAILED:
+        said = _failed_words(build)
+        return replace(status, health=Health.DEGRADED, failed=True, message=said)
+    if due or (build is not None and build.state is BuildState.RUNNING):
+        said = _building_words(wanted, build)
+        return replace(status, health=Health.PROGRESSING, message=said)
+    return status
+
+
 def seconds_building(events: Sequence[Event], now: datetime, commit: str = "") -> float:
     """Return how long a step has waited for builds, or for that of one commit."""
     return seconds_between(events, now, lambda event: _waits(event, commit))
+
+
+def _builds(platform: Platform, repository: Repository, head: Commit) -> bool:
+    """Say whether the forge begins to build a commit by itself."""
+    if SKIP_BUILD in head.message:
+        return False
+    try:
+        return WORKFLOW_PATH in platform.forge.files(repository, head.id)
+    except InvalidError:  # somebody has pushed what no tree of ours can hold
+        return True
+
+
+def _is_due(platform: Platform, deployment: Deployment, repository: Repository) -> bool:
+    """Say whether a build of the newest commit may still begin, so soon after the push."""
+    if (platform.now() - deployment.changed_at).total_seconds() > NOTICED_WITHIN:
+        return False
+    head = platform.forge.head(repository)
+    if head is None or head.id != deployment.commit:
+        return False
+    return _builds(platform, repository, head)
 
 
 def _waits(event: Event, commit: str) -> bool:
@@ -71,9 +119,21 @@ def _follow(platform: Platform, deployment: Deployment, head: Commit) -> Again:
 
 
 def _wait(head: Commit, build: Build) -> Again:
-    words = f"building the images of {head.id[:12]}"
+    return _again(head, _building_words(head.id, build), build.url)
+
+
+def _building_words(commit: str, build: Build | None) -> str:
+    words = f"building the images of {commit[:12]}"
+    if build is None:
+        return words
     words += f" ({build.description})" if build.description else ""
-    return _again(head, f"{words}: {build.url}" if build.url else words, build.url)
+    return f"{words}: {build.url}" if build.url else words
+
+
+def _failed_words(build: Build) -> str:
+    where = f": {build.url}" if build.url else ""
+    why = f" ({build.description})" if build.description else ""
+    return f"its images could not be built{why}{where}"
 
 
 def _again(head: Commit, message: str, url: str = "") -> Again:
@@ -81,10 +141,8 @@ def _again(head: Commit, message: str, url: str = "") -> Again:
 
 
 def _failed(run: Run, build: Build) -> Problem:
-    where = f": {build.url}" if build.url else ""
-    why = f" ({build.description})" if build.description else ""
     return Problem(
-        f"its images could not be built{why}{where}",
+        _failed_words(build),
         mend="read the build's log there, then push what mends it, or have the job run again and: "
         f"tkt retry {run.deployment}",
     )

@@ -23,7 +23,7 @@ from thinkube_catalog.domain.forge import (
     CommitNotFoundError,
     Repository,
 )
-from thinkube_catalog.operations import secret_delivery
+from thinkube_catalog.operations import held, secret_delivery
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import (
     HEALTHY,
@@ -93,7 +93,7 @@ def retry(platform: Platform, name: str) -> Run:
     if run is None or (run.state.ended and not _can_go_on(run)):
         raise NothingToRetryError(name)
     again = platform.deployments.begin_again(run.id)
-    if again.attempt != run.attempt:
+    if again.attempt != run.attempt and not run.only_proposes:
         state = State.REMOVING if run.kind is RunKind.REMOVE else State.DEPLOYING
         platform.deployments.save(
             deployment.changed(platform.now(), state=state, problems=()), seen=deployment.changed_at
@@ -214,7 +214,8 @@ def revert(platform: Platform, run: Run) -> Outcome:
         files = platform.forge.files(repository, target)
         message = message_of(run, _rollback_subject(platform, repository, target))
         commit = platform.forge.publish(repository, files, message, signature_of(run))
-    platform.deployments.save(deployment.changed(platform.now(), commit=commit.id))
+    restored = held.following(platform, deployment, commit.id)
+    platform.deployments.save(restored.changed(platform.now(), commit=commit.id))
     return Done(f"{target[:12]} is restored as {commit.id[:12]}", {"commit": commit.id})
 
 

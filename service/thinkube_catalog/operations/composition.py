@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from thinkube_catalog.domain.builds import WORKFLOW_PATH
 from thinkube_catalog.domain.catalog import Release
@@ -17,9 +17,12 @@ from thinkube_catalog.domain.questions import Answers
 from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.domain.standard import STANDARD_NAMES
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.remembering import BoundedCache, remembered
 
 DESCRIPTOR_FILE = "thinkube.yaml"
 OBJECTS_FOLDER = "k8s/"
+_parsed = remembered(parse_descriptor)
+_MADE: BoundedCache[Mapping[str, File]] = BoundedCache(8 * 1024 * 1024)
 
 ADMIN_USERNAME = "tkadmin"
 """What Thinkube has always called its administrator."""
@@ -59,10 +62,26 @@ def with_objects(
     from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
 
     _check_nothing_of_ours(tree, context)
-    made = project_files(descriptor, context, images)
+    made = dict(_objects(project_files, descriptor, context, images))
     if context.conventions.builds:
         made |= build_files(descriptor, context, tree)
     return tree.with_files(made)
+
+
+def _objects(
+    make: Callable[..., Mapping[str, File]],
+    descriptor: Descriptor,
+    context: ApplicationContext,
+    images: Mapping[str, str] | None,
+) -> Mapping[str, File]:
+    """Make the files of `k8s/`, once for each input."""
+    # What these say of themselves names everything that the objects are made from.
+    key = repr((descriptor, context, images))
+    files = _MADE.get(key)
+    if files is None:
+        files = make(descriptor, context, images)
+        _MADE.put(key, files, len(key) + sum(len(each.content) for each in files.values()))
+    return files
 
 
 def built_images(files: Mapping[str, File]) -> dict[str, str]:
@@ -97,7 +116,7 @@ def descriptor_of(tree: FileTree, name: str, conventions: Conventions) -> Descri
     """
     if DESCRIPTOR_FILE not in tree:
         return None
-    parsed = parse_descriptor(tree.text(DESCRIPTOR_FILE), DESCRIPTOR_FILE)
+    parsed = _parsed(tree.text(DESCRIPTOR_FILE), DESCRIPTOR_FILE)
     return fill_placeholders(parsed.value, name, conventions.domain_name)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from operator import attrgetter
 from urllib.parse import urlsplit
 
 from thinkube_catalog.domain.deployments import (
@@ -37,7 +38,7 @@ class NodeKind(StrEnum):
     UNKNOWN = "unknown"  # used, and neither deployed here nor configured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """One thing that uses something or is used. `state` is a deployment's; empty otherwise."""
 
@@ -67,10 +68,25 @@ class Graph:
     unread: int = 0
 
     def users_of(self, name: str) -> tuple[str, ...]:
-        return tuple(edge.user for edge in self.edges if edge.used == name)
+        return tuple(edge.user for edge in self._by_used.get(name, ()))
 
     def used_by(self, name: str) -> tuple[Edge, ...]:
-        return tuple(edge for edge in self.edges if edge.user == name)
+        return tuple(self._by_user.get(name, ()))
+
+    @cached_property
+    def _by_used(self) -> Mapping[str, Sequence[Edge]]:
+        return _grouped(self.edges, attrgetter("used"))
+
+    @cached_property
+    def _by_user(self) -> Mapping[str, Sequence[Edge]]:
+        return _grouped(self.edges, attrgetter("user"))
+
+
+def _grouped(edges: Iterable[Edge], by: Callable[[Edge], str]) -> Mapping[str, Sequence[Edge]]:
+    found: dict[str, list[Edge]] = {}
+    for edge in edges:
+        found.setdefault(by(edge), []).append(edge)
+    return found
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,7 @@ class Dependencies:
                 break
             self._look(deployment)
             changed.discard(deployment.name)
-        self._forget_others(each.name for each in deployments)
+        self._forget_others(deployments)
         with self._lock:
             known = dict(self._known)
         bound = {name: read.variables for name, read in known.items() if read.variables}
@@ -131,9 +147,9 @@ class Dependencies:
         with self._lock:
             self._known[deployment.name] = _Read(deployment.changed_at, commit, variables)
 
-    def _forget_others(self, names: Iterable[str]) -> None:
+    def _forget_others(self, deployments: Sequence[DeploymentSummary]) -> None:
         with self._lock:
-            for gone in self._known.keys() - set(names):
+            for gone in self._known.keys() - {each.name for each in deployments}:
                 del self._known[gone]
 
 
@@ -164,10 +180,7 @@ def draw(
 
 
 def _deployed(deployments: Iterable[DeploymentSummary]) -> list[Node]:
-    return [
-        Node(each.name, NodeKind.DEPLOYMENT, each.state.value, each.template)
-        for each in deployments
-    ]
+    return [Node(each.name, NodeKind.DEPLOYMENT, each.state, each.template) for each in deployments]
 
 
 class _Places:

@@ -189,7 +189,7 @@ def _examine(
     formed = [each for each in found.form.problems if not named or each.field != PROJECT_NAME]
     declared = found.manifest.secrets if found.manifest else None
     given = secret_delivery.problems(platform, asked.name, declared, asked.secrets)
-    problems = [*named, *formed, *_secret_answers(found.form), *given]
+    problems = [*named, *formed, *secret_answers(found.form), *given]
     problems += [] if named else _kept_repository(platform, asked.name)
     if named or formed:
         return problems, Descriptor()
@@ -232,8 +232,8 @@ def _kept_repository(platform: Platform, name: str) -> list[Problem]:
     ]
 
 
-def _secret_answers(form: Form) -> list[Problem]:
-    # Answers are committed with the project, so a secret must not be one.
+def secret_answers(form: Form) -> list[Problem]:
+    """List the answers that are secrets: answers are committed with the project."""
     return [
         Problem(
             f"{question.name} is a secret, and answers are committed to Git",

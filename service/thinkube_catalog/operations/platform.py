@@ -12,6 +12,7 @@ from thinkube_catalog.domain.deployments import Deployments, Runs
 from thinkube_catalog.domain.environment import Conventions
 from thinkube_catalog.domain.forge import Forge
 from thinkube_catalog.domain.gitops import GitOpsEngine
+from thinkube_catalog.domain.merging import Merger
 from thinkube_catalog.domain.rendering import Renderer
 from thinkube_catalog.domain.secrets import Secrets
 
@@ -32,6 +33,7 @@ class Platform:
     deployments: Deployments
     runs: Runs
     secrets: Secrets
+    merger: Merger
     conventions: Conventions = field(default_factory=Conventions)
     providers: tuple[Provider, ...] = ()
     deployments_owner: str = "thinkube-deployments"

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from thinkube_catalog.domain.bindings import Provider, provided
-from thinkube_catalog.domain.deployments import Deployment
-from thinkube_catalog.domain.environment import Address
+from thinkube_catalog.domain.deployments import Deployment, DeploymentSummary
+from thinkube_catalog.domain.environment import Address, Conventions
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.forge import Forge, Repository
 from thinkube_catalog.operations.composition import descriptor_of
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import repository_of
+
+MOST_KNOWN = 16_384
 
 
 def available(platform: Platform, besides: str = "") -> tuple[Provider, ...]:
     """Return what is configured, and what deployments that serve provide, except one's own."""
     offered = list(platform.providers)
-    for deployment in living(platform):
-        if deployment.healthy_commit and deployment.url and deployment.name != besides:
-            offered.extend(_provided_by(platform, deployment))
+    for each in platform.deployments.summaries():
+        if each.healthy_commit and each.url and each.name != besides:
+            offered.extend(_provided_by(platform, each))
     return tuple(offered)
 
 
@@ -30,13 +34,27 @@ def living(platform: Platform) -> Iterator[Deployment]:
         after = page[-1].name
 
 
-def _provided_by(platform: Platform, deployment: Deployment) -> tuple[Provider, ...]:
+def _provided_by(platform: Platform, deployment: DeploymentSummary) -> tuple[Provider, ...]:
+    repository = repository_of(platform, deployment.name)
+    commit, url = deployment.healthy_commit, deployment.url
     try:
-        repository = repository_of(platform, deployment.name)
-        tree = platform.forge.files(repository, deployment.healthy_commit)
-        descriptor = descriptor_of(tree, deployment.name, platform.conventions)
+        return _provided_at(
+            platform.forge,  # type: ignore[arg-type] # an object, equal to itself alone
+            repository,
+            commit,
+            url,
+            platform.conventions,
+        )
     except CatalogError:
         return ()  # one deployment's trouble is no other's
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _provided_at(
+    forge: Forge, repository: Repository, commit: str, url: str, conventions: Conventions
+) -> tuple[Provider, ...]:
+    """Read what a commit provides, once: a commit never changes."""
+    descriptor = descriptor_of(forge.files(repository, commit), repository.name, conventions)
     if descriptor is None:
         return ()
-    return provided(deployment.name, descriptor, Address(deployment.url))
+    return provided(repository.name, descriptor, Address(url))

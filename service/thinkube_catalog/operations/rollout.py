@@ -67,7 +67,12 @@ def published_by(forge: Forge, repository: Repository, run: Run) -> Commit | Non
 
 def register(platform: Platform, run: Run) -> Outcome:
     """Tell the engine about the application."""
-    deployment = deployment_of(platform, run)
+    ensure_application(platform, deployment_of(platform, run))
+    return Done("the engine keeps it running from now on")
+
+
+def ensure_application(platform: Platform, deployment: Deployment) -> None:
+    """Have the engine keep the deployment running, with the secrets that its record names."""
     platform.engine.ensure_application(
         Application(
             deployment.name,
@@ -76,7 +81,6 @@ def register(platform: Platform, run: Run) -> Outcome:
             dict(deployment.secrets),
         )
     )
-    return Done("the engine keeps it running from now on")
 
 
 def sync(platform: Platform, run: Run) -> Outcome:

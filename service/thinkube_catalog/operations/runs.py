@@ -26,7 +26,7 @@ from thinkube_catalog.domain.deployments import (
 )
 from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
 from thinkube_catalog.domain.replicas import LeaseExpiredError, RunTakenError
-from thinkube_catalog.operations import changes, deploy
+from thinkube_catalog.operations import changes, deploy, held, upgrade
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.secret_delivery import hide
 from thinkube_catalog.operations.steps import (
@@ -51,15 +51,22 @@ PATIENCE_SECONDS = 120.0
 _PLANS: Mapping[RunKind, tuple[Step, ...]] = {
     RunKind.DEPLOY: deploy.STEPS,
     RunKind.ROLLBACK: changes.ROLLBACK_STEPS,
+    RunKind.UPGRADE: upgrade.UPGRADE_STEPS,
     RunKind.REMOVE: changes.REMOVAL_STEPS,
+}
+_TITLES: Mapping[RunKind, str] = {
+    RunKind.DEPLOY: "Deploying",
+    RunKind.ROLLBACK: "Rolling back",
+    RunKind.UPGRADE: "Upgrading",
+    RunKind.REMOVE: "Removing",
 }
 
 _log = logging.getLogger(__name__)
 
 
-def plan(kind: RunKind) -> tuple[Step, ...]:
-    """Return the steps of a run of that kind, in order."""
-    return _PLANS[kind]
+def plan(run: Run) -> tuple[Step, ...]:
+    """Return the steps of a run, in order."""
+    return upgrade.PROPOSAL_STEPS if run.only_proposes else _PLANS[run.kind]
 
 
 def proceed(platform: Platform, run_id: str, attempt: int) -> float | None:
@@ -96,7 +103,7 @@ def next_step(run: Run, ledger: Sequence[Event]) -> Step | None:
     done = [event for event in ledger if event.kind is EventKind.STEP_SUCCEEDED]
     ever = {event.step for event in done}
     now = {event.step for event in done if event.attempt == run.attempt}
-    for step in plan(run.kind):
+    for step in plan(run):
         if step.name not in (now if step.every_attempt else ever):
             return step
     return None
@@ -135,10 +142,7 @@ def give_up(platform: Platform, run: Run, reason: Problem) -> None:
 
 
 def _start(platform: Platform, run: Run) -> Run:
-    title = {RunKind.DEPLOY: "Deploying", RunKind.ROLLBACK: "Rolling back"}.get(
-        run.kind, "Removing"
-    )
-    event = _event(platform, run, EventKind.RUN_STARTED, f"{title} {run.deployment}")
+    event = _event(platform, run, EventKind.RUN_STARTED, f"{_TITLES[run.kind]} {run.deployment}")
     return platform.deployments.save_run(replace(run, state=RunState.RUNNING), event)
 
 
@@ -221,7 +225,9 @@ def _conclude(platform: Platform, run: Run, state: RunState, problems: tuple[Pro
     deployment = _settled(platform, run, state, problems)
     event = _event(platform, run, kind, _closing_words(platform, run, state, problems))
     started = _started_at(platform, run)
-    details = {"commit": deployment.commit, "url": deployment.url} if deployment else {}
+    details: Mapping[str, object] = {}
+    if deployment is not None and not run.only_proposes:
+        details = {"commit": deployment.commit, "url": deployment.url}
     event = replace(event, seconds=(event.at - started).total_seconds(), details=details)
     ended = replace(run, state=state, ended_at=event.at, problems=problems)
     platform.deployments.save_run(ended, event)
@@ -237,6 +243,10 @@ def _settled(
         return None
     if deployment.id != run.deployment_id:
         return None
+    if run.only_proposes:
+        return deployment
+    if state is RunState.SUCCEEDED and run.kind not in {RunKind.REMOVE, RunKind.DEPLOY}:
+        deployment = held.following(platform, deployment, deployment.commit)
     settled = _state_after(deployment, run, state)
     changed = deployment.changed(platform.now(), state=settled, problems=problems)
     if state is RunState.SUCCEEDED and run.kind is not RunKind.REMOVE:
@@ -259,6 +269,8 @@ def _closing_words(
 ) -> str:
     if state is not RunState.SUCCEEDED:
         return "; ".join(problem.message for problem in problems)
+    if run.only_proposes:
+        return upgrade.outcome_of(platform, run)
     if run.kind is not RunKind.REMOVE:
         return f"{run.deployment} is healthy"
     left = changes.left_behind(platform, run)

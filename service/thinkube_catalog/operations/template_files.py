@@ -11,12 +11,15 @@ from thinkube_catalog.domain.descriptor import Descriptor, agreement_problems, p
 from thinkube_catalog.domain.documents import DocumentInvalidError, read_yaml
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.manifest import TemplateManifest, parse_manifest
+from thinkube_catalog.operations.remembering import remembered
 
 LONGEST_FILE = 1024 * 1024
 COPIER_FILES = ("copier.yml", "copier.yaml")
 MANIFEST_FILES = ("manifest.yaml", "template.yaml")  # the second is older
 DESCRIPTOR_FILE = "thinkube.yaml"
 _OUR_MARKS = ("TemplateManifest", "thinkube.io/")
+_parsed_manifest = remembered(parse_manifest)
+_parsed_descriptor = remembered(parse_descriptor)
 _READMES = ("readme.md", "readme.markdown", "readme.rst", "readme.txt", "readme")
 
 
@@ -61,7 +64,7 @@ def _manifest(root: Path, warnings: list[Problem]) -> TemplateManifest | None:
         if not any(mark in text for mark in _OUR_MARKS):
             warnings.append(Problem("the file is no TemplateManifest; it is passed over", name))
             continue
-        parsed = parse_manifest(text, name)
+        parsed = _parsed_manifest(text, name)
         warnings += parsed.warnings
         return parsed.value
     return None
@@ -72,7 +75,7 @@ def _descriptor(root: Path, subdirectory: str, warnings: list[Problem]) -> Descr
     text = _text(root, path)
     if text is None:
         return None
-    parsed = parse_descriptor(text, path)
+    parsed = _parsed_descriptor(text, path)
     warnings += parsed.warnings
     return parsed.value
 
@@ -83,10 +86,15 @@ def _subdirectory(root: Path, copier: str) -> str:
     if text is None:
         return ""
     try:
-        value = read_yaml(text, copier).value.get("_subdirectory")
+        return _subdirectory_said(text, copier)
     except DocumentInvalidError:
         # Copier reads more than we do (`!include`), and says what is wrong better than we can.
-        value = "template" if (root / "template").is_dir() else ""
+        return "template" if (root / "template").is_dir() else ""
+
+
+@remembered
+def _subdirectory_said(text: str, copier: str) -> str:
+    value = read_yaml(text, copier).value.get("_subdirectory")
     return value if isinstance(value, str) and "{" not in value else ""
 
 

@@ -23,7 +23,8 @@ from thinkube_catalog.domain.gitops import (
     Health,
     LogLine,
 )
-from thinkube_catalog.operations import secret_delivery
+from thinkube_catalog.operations import held, rollout, secret_delivery
+from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
@@ -53,7 +54,8 @@ def look(platform: Platform, name: str) -> Seen:
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
     try:
-        application = _hidden(platform, deployment, platform.engine.status(name))
+        status = with_build(platform, deployment, platform.engine.status(name))
+        application = _hidden(platform, deployment, status)
     except ApplicationNotFoundError:
         application = None
     own = [run for run in runs if run.deployment_id == deployment.id]
@@ -130,11 +132,14 @@ def _observe(platform: Platform, before: Deployment) -> bool:
         )
     except UnavailableError:
         return False  # the engine's trouble says nothing about the application's
+    status = with_build(platform, before, status)
     after, kind = _seen(before, status)
     if kind is None:
         if after != before:
             platform.deployments.save(_stamped(platform, after, before), seen=before.changed_at)
         return False
+    if kind in {EventKind.ROLLOUT_STARTED, EventKind.ROLLOUT_SUCCEEDED}:
+        after = _following(platform, after)
     troubled = after.state in {State.DEGRADED, State.FAILED}
     problems = _problems(platform, before, status) if troubled else ()
     stamped = replace(_stamped(platform, after, before), problems=problems)
@@ -162,6 +167,14 @@ def _seen(before: Deployment, status: ApplicationStatus) -> tuple[Deployment, Ev
         state = State.DEGRADED if before.healthy_commit else State.FAILED
         return replace(current, state=state), EventKind.ROLLOUT_FAILED
     return current, None
+
+
+def _following(platform: Platform, after: Deployment) -> Deployment:
+    """Return the record as the branch has it now: people merge upgrades, and take them back."""
+    found = held.following(platform, after, after.commit)
+    if found.secrets != after.secrets:
+        rollout.ensure_application(platform, found)
+    return found
 
 
 def _well(current: Deployment) -> tuple[Deployment, EventKind | None]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from inspect import isawaitable
 from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -24,6 +27,7 @@ from thinkube_catalog.domain.errors import (
     RenderError,
     UnavailableError,
 )
+from thinkube_catalog.web import urls
 from thinkube_catalog.web.pages import ErrorPage
 from thinkube_catalog.web.site import Site
 
@@ -34,6 +38,7 @@ STATUS: tuple[tuple[type[CatalogError], int, str], ...] = (
     (DeniedError, 403, "error.e403"),
     (RenderError, 500, "error.e500_template"),
     (UnavailableError, 503, "error.e503"),
+    (CatalogError, 500, "error.e500"),
 )
 """The one table from kinds of errors to pages."""
 
@@ -41,6 +46,9 @@ MACHINES = ("/api/", "/health", "/ready", "/metrics", "/openapi.json")
 """Addresses that programs call: there the API's own errors stand."""
 
 _HTTP_TITLES = {403: "error.e403", 404: "error.e404", 405: "error.e405", 422: "error.e422"}
+
+_PASSING = (500, 503)
+_ABOUT = re.compile(r"/deployments/(?P<name>[^/]+)/")
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +86,7 @@ def _chosen(
             response: Response = await given if isawaitable(given) else given
             return response
         made, status = page(site, error)
+        made = _with_ways_on(request, made)
         response = await run_in_threadpool(site.respond, request, made, status)
         if isinstance(error, HTTPException) and error.headers:
             response.headers.update(error.headers)
@@ -86,6 +95,15 @@ def _chosen(
         return response
 
     return handle
+
+
+def _with_ways_on(request: Request, page: ErrorPage) -> ErrorPage:
+    """Name where to go from here. What was sent is not sent again by following a link."""
+    asked = urls.again(request.url.path, request.url.query)
+    again = asked if request.method == "GET" and page.status in _PASSING else ""
+    about = _ABOUT.match(unquote(request.url.path))
+    known = page.status not in {404, 410}
+    return replace(page, again=again, deployment=about["name"] if about and known else "")
 
 
 def _invalid_request(site: Site, error: RequestValidationError) -> tuple[ErrorPage, int]:

@@ -87,7 +87,6 @@ class ReleaseLine:
 class TemplatePage(Page):
     html: ClassVar[str] = "template.html"
     section: ClassVar[str] = "catalog"
-    script: ClassVar[str] = "template"
 
     entry: CatalogEntry
     details: TemplateDetails
@@ -120,14 +119,17 @@ class SecretField:
 
 @dataclass(frozen=True)
 class ShownFile:
-    """The file that the preview shows. `html` is None for what is no text."""
+    """The file that the preview shows: whole, or what would change in it.
+
+    `html` is None for what is no text; `change` where it differs from the deployment of that name.
+    """
 
     path: str
     size: int
     executable: bool
     link: bool
     html: Markup | None
-    lines: int
+    change: FileChange | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ class DeploymentPage(Page):
     revisions: tuple[Revision, ...]
     history_error: str
     newest: str
+    proposals: tuple[ProposalLine, ...]
     key: str
 
     @property
@@ -244,6 +247,71 @@ class RevisionPage(Page):
     changes: tuple[FileChange, ...]
     left_out: int
     key: str
+
+
+@dataclass(frozen=True)
+class ReleaseOption:
+    """One release to upgrade to."""
+
+    version: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ConflictLine:
+    """One file in conflict, and which side is chosen: ours, theirs or none."""
+
+    path: str
+    kind: str
+    marked: bool
+    chosen: str
+
+
+@dataclass(frozen=True)
+class ProposalLine:
+    """An upgrade that waits. `people` are those who have pushed to it besides us."""
+
+    version: str
+    branch: str
+    commit: str
+    url: str
+    unsettled: tuple[str, ...]
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class UpgradePage(Page):
+    """What a newer release would change. `refused` says why there is nothing to show.
+
+    `earlier` are the questions that were answered before; an answer counts only if it is another.
+    """
+
+    html: ClassVar[str] = "upgrade.html"
+    section: ClassVar[str] = "deployments"
+
+    deployment: Deployment
+    releases: tuple[ReleaseOption, ...]
+    to: str
+    key: str
+    before: str
+    after: str
+    questions: tuple[QuestionField, ...]
+    earlier: tuple[QuestionField, ...]
+    kept: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, Markup], ...]
+    conflicts: tuple[ConflictLine, ...]
+    changes: tuple[FileChange, ...]
+    left_out: int
+    left_deleted: tuple[str, ...]
+    proposal: ProposalLine | None
+    problems: tuple[Problem, ...]
+    wrong: int
+    busy: bool
+    refused: str = ""
+
+    @property
+    def open_conflicts(self) -> int:
+        return sum(not each.chosen for each in self.conflicts)
 
 
 @dataclass(frozen=True)
@@ -298,6 +366,7 @@ class BulkPlan:
     name: str
     items: tuple[Removal, ...]
     refused: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -327,9 +396,13 @@ class MapPage(Page):
 
 @dataclass(frozen=True)
 class ErrorPage(Page):
+    """What went wrong. `again` is an address that may work later; `deployment` what it is about."""
+
     html: ClassVar[str] = "error.html"
 
     status: int
     detail: str
     problems: tuple[Problem, ...]
     reference: str = ""
+    again: str = ""
+    deployment: str = ""

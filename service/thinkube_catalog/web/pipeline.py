@@ -15,7 +15,7 @@ def steps_of(run: Run, ledger: Sequence[Event]) -> tuple[StepLine, ...]:
     current = following.name if following is not None else ""
     lines: list[StepLine] = []
     reached = False
-    for step in runs.plan(run.kind):
+    for step in runs.plan(run):
         reached = reached or step.name == current
         own = [event for event in ledger if event.step == step.name]
         state = _state(run, own, step.name == current) if reached else "done"

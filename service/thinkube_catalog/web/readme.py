@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -47,16 +47,23 @@ class Readme:
     headings: tuple[tuple[str, str], ...]
 
 
-def read(text: str, picture: Callable[[str], str]) -> Readme:
+def read(
+    text: str, picture: Callable[[str], str], *, above: str = "", said: Collection[str] = ()
+) -> Readme:
     """Return a README as safe HTML.
 
     `picture` gives the address of a picture of the template, or nothing when there is none: then
     its description is shown. Pictures from elsewhere become links, so that nobody learns who reads.
+    Left out is what the page says itself: the picture `above`, and sections whose titles (in small
+    letters) are in `said` where they are a table and nothing else.
     """
     text = _without_title(text)
     rest, against = _apart(text, "not for")
+    for title in said:
+        others, section = _apart(rest, title)
+        rest = others if _is_table(section) else rest
     return Readme(
-        body=_html(rest, picture),
+        body=_html(rest, picture, above),
         against=_html(against, picture) if against else Markup(),
         headings=tuple((slug(title), title) for title in _level_two(rest)),
     )
@@ -76,8 +83,9 @@ def first_picture(text: str, picture: Callable[[str], str]) -> str:
     return ""
 
 
-def _html(text: str, picture: Callable[[str], str]) -> Markup:
-    return Markup(_sanitised(_PARSER.render(text, {"picture": picture})))  # noqa: S704 (sanitised)
+def _html(text: str, picture: Callable[[str], str], above: str = "") -> Markup:
+    environment = {"picture": picture, "above": above}
+    return Markup(_sanitised(_PARSER.render(text, environment)))  # noqa: S704 (sanitised)
 
 
 @lru_cache(maxsize=256)
@@ -109,6 +117,12 @@ def _apart(text: str, title: str) -> tuple[str, str]:
     )
     end = next(following, len(lines))
     return "\n".join(lines[:start] + lines[end:]), "\n".join(lines[start + 1 : end])
+
+
+def _is_table(section: str) -> bool:
+    """Say whether a section holds a table and nothing else."""
+    lines = [line.strip() for line in section.splitlines() if line.strip()]
+    return bool(lines) and all(line.startswith("|") for line in lines)
 
 
 def _titled(line: str) -> str:
@@ -162,6 +176,8 @@ class _Renderer(RendererHTML):
         source = str(tokens[at].attrs.get("src", ""))
         alt = Markup.escape(tokens[at].content)
         found = env["picture"](source)
+        if found and found == env["above"]:
+            return ""
         if found:
             return f'<img src="{Markup.escape(found)}" alt="{alt}" loading="lazy">'
         elsewhere = Markup.escape(urls.external(source))

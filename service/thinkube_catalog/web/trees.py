@@ -9,11 +9,11 @@ from difflib import SequenceMatcher
 
 from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.operations.composition import OBJECTS_FOLDER
+from thinkube_catalog.operations.differences import text_of
 
 CONTEXT = 3
 LONGEST_HUNK = 400
 MOST_LINES = 3000
-LARGEST_SHOWN = 400_000
 _KIND = re.compile(r"^kind: (.+)$", re.MULTILINE)
 _BETWEEN = re.compile(r"^---$", re.MULTILINE)
 _NAME = re.compile(r"^  name: (.+)$", re.MULTILINE)
@@ -93,16 +93,6 @@ def objects_of(tree: FileTree) -> tuple[KubernetesObject, ...]:
                 if kind:
                     found.append(KubernetesObject(kind[1], name[1] if name else "", path))
     return tuple(found)
-
-
-def text_of(file: File) -> str | None:
-    """Return a file's text, or None where it is not to be shown as text."""
-    if len(file.content) > LARGEST_SHOWN or b"\0" in file.content:
-        return None
-    try:
-        return file.content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
 
 
 def differences(before: FileTree, after: FileTree) -> tuple[FileChange, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 SAFE_SCHEMES = ("http", "https")
@@ -54,6 +55,10 @@ def rollback(name: str) -> str:
     return f"{deployment(name)}/rollback"
 
 
+def upgrade(name: str, to: str = "") -> str:
+    return _with(f"{deployment(name)}/upgrade", [("to", to)])
+
+
 def retry(name: str) -> str:
     return f"{deployment(name)}/retry"
 
@@ -64,6 +69,12 @@ def cancel(name: str) -> str:
 
 def dependencies() -> str:
     return "/map"
+
+
+def again(path: str, query: str) -> str:
+    """Return an address that was asked for, as a link within this service."""
+    asked = quote(f"/{path.lstrip('/')}", safe="/%:@")
+    return f"{asked}?{query}" if query else asked
 
 
 def events(name: str) -> str:
@@ -85,6 +96,7 @@ def external(address: str) -> str:
     return address.strip() if parts.scheme.lower() in SAFE_SCHEMES and parts.netloc else ""
 
 
+@lru_cache(maxsize=16_384)
 def _part(name: str) -> str:
     return quote(name, safe="")
 

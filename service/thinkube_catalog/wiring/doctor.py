@@ -2,58 +2,192 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Sequence
+
 from thinkube_catalog.adapters import machine
+from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
+from thinkube_catalog.adapters.clocks import check_clock
 from thinkube_catalog.adapters.gitea.doctor import check_builder, check_gitea
+from thinkube_catalog.adapters.gitea.reading import check_reading
+from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
+from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
+from thinkube_catalog.adapters.reach import check_allowed, check_public
+from thinkube_catalog.adapters.sql.doctor import check_database
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.operations.examination import Look
+from thinkube_catalog.operations.examination import examine as examine_all
 from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.clusters import access_to_cluster
-from thinkube_catalog.wiring.forges import template_sources
+from thinkube_catalog.wiring.forges import ARGOCD_HOOK, HOOK, template_sources
 from thinkube_catalog.wiring.parts import file_catalogs, providers
+
+SECONDS = 40.0
+"""The bound of each look; what it asks has shorter ones of its own."""
+
+_HTTP_ROUTES = Needed(
+    kind="HTTPRoute",
+    plural="httproutes",
+    group_version="gateway.networking.k8s.io/v1",
+    why="THINKUBE_ROUTING is gateway",
+    mend="install the Gateway API and a gateway, or set THINKUBE_ROUTING=ingress",
+)
+_SERVICE_MONITORS = Needed(
+    kind="ServiceMonitor",
+    plural="servicemonitors",
+    group_version="monitoring.coreos.com/v1",
+    why="THINKUBE_SERVICE_MONITORS is on",
+    mend="install the Prometheus operator, or set THINKUBE_SERVICE_MONITORS=false",
+)
+_EXTERNAL_SECRETS = Needed(
+    kind="ExternalSecret",
+    plural="externalsecrets",
+    group_version="external-secrets.io/v1",
+    why="THINKUBE_SECRET_DELIVERY is external-secret",
+    mend="install External Secrets, or set THINKUBE_SECRET_DELIVERY=secret",
+)
 
 
 def examine(settings: Settings) -> list[Check]:
     """Look at everything the service needs; nothing is changed but the data folder made."""
+    return examine_all(
+        [
+            Look("this machine", lambda: _check_machine(settings)),
+            *_looks_at_forge(settings),
+            *_looks_at_cluster(settings),
+            *_looks_at_database(settings),
+            Look("catalog", lambda: [_check_catalog(settings)], "correct THINKUBE_CATALOG"),
+            Look(
+                "providers",
+                lambda: [machine.check_provider(each) for each in providers(settings)],
+            ),
+            Look("service", lambda: [_check_service(settings)]),
+        ],
+        SECONDS,
+    )
+
+
+def _check_machine(settings: Settings) -> list[Check]:
     return [
         machine.check_python(),
         machine.check_git(),
         machine.check_uv(),
         machine.check_folder(settings.data_dir),
-        *_check_forge(settings),
-        *_check_cluster(settings),
-        _check_catalog(settings),
-        *(machine.check_provider(provider) for provider in providers(settings)),
-        _check_service(settings),
     ]
 
 
-def _check_forge(settings: Settings) -> list[Check]:
+def _looks_at_forge(settings: Settings) -> list[Look]:
     if settings.forge != "gitea":
         return []  # the folder of the local forge is the data folder
+    clock = f"{settings.gitea_url}/api/v1/version"
+    looks = [
+        Look("gitea", lambda: _check_forge(settings)),
+        Look("gitea clock", lambda: check_clock("gitea", clock, verify=True)),
+    ]
+    if settings.build_token.get_secret_value():
+        looks.append(Look("gitea builder", lambda: _check_builder(settings)))
+    if settings.gitea_read_token.get_secret_value():
+        looks.append(Look("gitea read token", lambda: _check_reading(settings)))
+    if settings.public_url:
+        looks.append(Look("public address", lambda: [_check_public(settings)]))
+    targets = _webhook_targets(settings)
+    if targets:
+        looks.append(Look("gitea webhooks", lambda: _check_webhooks(settings, targets)))
+    return looks
+
+
+def _check_public(settings: Settings) -> Check:
+    return check_public(settings.public_url, settings.gitea_url, HOOK)
+
+
+def _check_webhooks(settings: Settings, targets: Sequence[str]) -> list[Check]:
+    token = settings.gitea_token.get_secret_value()
+    made = check_webhooks(settings.gitea_url, token, settings.gitea_org, targets)
+    return [*made, *check_allowed(targets)]
+
+
+def _check_forge(settings: Settings) -> list[Check]:
     token = settings.gitea_token.get_secret_value()
     owners = dict.fromkeys((settings.gitea_org, settings.templates_org))
-    return [*check_gitea(settings.gitea_url, token, tuple(owners)), *_check_builder(settings)]
+    return check_gitea(settings.gitea_url, token, tuple(owners))
 
 
 def _check_builder(settings: Settings) -> list[Check]:
     build_token = settings.build_token.get_secret_value()
-    if not build_token:
-        return []
     token, owner = settings.gitea_token.get_secret_value(), settings.gitea_org
     url, builder = settings.gitea_url, settings.build_user
     return [check_builder(url, token, builder, build_token, owner)]
 
 
-def _check_cluster(settings: Settings) -> list[Check]:
+def _check_reading(settings: Settings) -> list[Check]:
+    return check_reading(
+        settings.gitea_url,
+        settings.gitea_read_token.get_secret_value(),
+        settings.gitea_token.get_secret_value(),
+        settings.gitea_org,
+    )
+
+
+def _webhook_targets(settings: Settings) -> list[str]:
+    to_argocd = settings.engine == "argocd" and settings.argocd_webhook_secret.get_secret_value()
+    return [
+        *([f"{settings.public_url}{HOOK}"] if settings.public_url else []),
+        *([f"{settings.argocd_url}{ARGOCD_HOOK}"] if to_argocd else []),
+    ]
+
+
+def _looks_at_cluster(settings: Settings) -> list[Look]:
     if settings.engine != "argocd":
         return []
+    clock = f"{settings.argocd_url}/api/version"
+    view = ArgoCdView(
+        url=settings.argocd_url,
+        token=settings.argocd_token.get_secret_value(),
+        webhook_secret=settings.argocd_webhook_secret.get_secret_value(),
+        project=project_plan(settings),
+    )
+    return [
+        Look("argocd", lambda: check_argocd(view)),
+        Look("argocd clock", lambda: check_clock("argocd", clock, verify=True)),
+        Look("cluster", lambda: _check_cluster(settings)),
+    ]
+
+
+def _check_cluster(settings: Settings) -> list[Check]:
     try:
-        return check_cluster(access_to_cluster(settings))
+        access = access_to_cluster(settings)
+        return [
+            *check_cluster(access),
+            *survey_cluster(access, settings.namespace_prefix, _needed(settings)),
+            *check_clock("cluster", f"{access.url}/version", _trust(access.ca)),
+        ]
     except CatalogError as error:
         mend = "look at THINKUBE_KUBERNETES_URL, THINKUBE_KUBERNETES_TOKEN, THINKUBE_KUBERNETES_CA"
         return [Check("cluster", good=False, message=str(error), mend=mend)]
+
+
+def _trust(ca: object) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=str(ca)) if ca else True
+
+
+def _needed(settings: Settings) -> list[Needed]:
+    external = settings.secret_delivery == "external-secret"  # noqa: S105 (a word)
+    return [
+        *([_HTTP_ROUTES] if settings.routing == "gateway" else []),
+        *([_SERVICE_MONITORS] if settings.service_monitors else []),
+        *([_EXTERNAL_SECRETS] if external else []),
+    ]
+
+
+def _looks_at_database(settings: Settings) -> list[Look]:
+    url = settings.database_url.get_secret_value()
+    if not url or url.startswith("sqlite"):
+        return []  # files in the data folder
+    return [Look("database", lambda: check_database(url))]
 
 
 def _check_catalog(settings: Settings) -> Check:

@@ -46,6 +46,7 @@ def _argocd(settings: Settings, forge: Forge, secrets: Secrets) -> Engine:
             repositories=settings.gitea_url,
         ),
         address=lambda name: f"https://{name}.{names.domain_name}",
+        pages=f"{settings.argocd_url.rstrip('/')}/applications/{settings.argocd_namespace}",
         read_token=settings.gitea_read_token.get_secret_value(),
         builds=forge.build,
     )

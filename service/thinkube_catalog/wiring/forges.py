@@ -17,7 +17,7 @@ from thinkube_catalog.settings import Settings
 HOOK = "/api/v1/hooks/gitea"
 """Where this service takes what Gitea's webhooks deliver."""
 
-_ARGOCD_HOOK = "/api/webhook"
+ARGOCD_HOOK = "/api/webhook"
 
 Keys = Sequence[SealingKey]
 
@@ -75,7 +75,7 @@ def _hooks(settings: Settings, keys: Keys) -> tuple[Hook, ...]:
         hooks.append(Hook(f"{settings.public_url}{HOOK}", secret, fingerprint))
     argocd = settings.argocd_webhook_secret.get_secret_value()
     if settings.engine == "argocd" and argocd:
-        url = f"{settings.argocd_url}{_ARGOCD_HOOK}"
+        url = f"{settings.argocd_url}{ARGOCD_HOOK}"
         hooks.append(Hook(url, lambda _id: SecretValue(argocd), fingerprint))
     return tuple(hooks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from thinkube_catalog.adapters.copier import CopierRenderer
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.engine import MemoryEngine
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
@@ -27,6 +28,7 @@ def open_platform(settings: Settings) -> Platform:
         deployments=MemoryDeployments(),
         runs=MemoryRuns(),
         secrets=secrets,
+        merger=GitMerger(),
         conventions=conventions(settings),
         providers=providers(settings),
         deployments_owner=settings.gitea_org,

@@ -16,6 +16,7 @@ from thinkube_catalog.adapters.durable import (
     DurableRuns,
 )
 from thinkube_catalog.adapters.fenced import fenced
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SqlSecrets
 from thinkube_catalog.adapters.sql.database import Database
@@ -26,7 +27,7 @@ from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
-from thinkube_catalog.operations import runs, watch
+from thinkube_catalog.operations import connecting, runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.engines import open_engine
@@ -65,12 +66,12 @@ class CatalogService:
 
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
-        self._database = Database(_database_url(settings, "catalog.sqlite"))
+        self._database = Database(_database_url(settings))
         keys = sealing_keys(settings)
         self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
         self._renderer = CopierRenderer(self._sources)
-        alone = self._database.is_sqlite
+        alone = not settings.database_url.get_secret_value()  # the lock of the folder is the lease
         self.replicas = SqlReplicas(
             self._database, Replica(replica_name(), program_version()), alone=alone
         )
@@ -86,6 +87,7 @@ class CatalogService:
         self._look_now = Event()
         self._draining = Event()
         self._watcher = Thread(target=self._watch, name="watcher", daemon=True)
+        self._connector = Thread(target=self._connect, name="connector", daemon=True)
         self.platform = with_publishing(
             Platform(
                 catalogs=file_catalogs(settings, self._sources),
@@ -96,6 +98,7 @@ class CatalogService:
                 deployments=ObservedDeployments(SqlDeployments(self._database), observer),
                 runs=self._runs,
                 secrets=self._secrets,
+                merger=GitMerger(),
                 conventions=conventions(settings),
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,
@@ -118,6 +121,7 @@ class CatalogService:
             )
         )
         self._watcher.start()
+        self._connector.start()
         self._renderer.start()  # last: it warms up beside the rest, which must not wait for cores
 
     def drain(self) -> None:
@@ -130,8 +134,9 @@ class CatalogService:
         self.drain()
         self._stopping = True
         self._look_now.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        for thread in (self._watcher, self._connector):
+            if thread.is_alive():
+                thread.join()
         self._runs.close()
         self._engine.stop()
         self._renderer.close()
@@ -171,15 +176,22 @@ class CatalogService:
         if repository.owner == self.settings.gitea_org:
             self._look_now.set()
 
+    def _connect(self) -> None:
+        try:
+            connecting.connect_all(self.platform, lambda: self._stopping)
+        except Exception:  # noqa: BLE001 (the service works without)
+            _log.exception("connecting the repositories failed")
+
     def _watch(self) -> None:
         while True:
-            if self._look_now.wait(OBSERVE_SECONDS) and not self._stopping:
+            told = self._look_now.wait(OBSERVE_SECONDS)
+            if told and not self._stopping:
                 self._look_now.clear()
                 sleep(SEEN_SECONDS)
             if self._stopping:
                 return
-            if not self._runs.leads:
-                continue  # another replica does
+            if not (told or self._runs.leads):
+                continue  # another replica looks
             try:
                 watch.observe(self.platform)
             except StoreUnavailableError as error:
@@ -196,6 +208,6 @@ def _checked(look: Callable[[], object]) -> str:
     return "ok"
 
 
-def _database_url(settings: Settings, file: str) -> str:
+def _database_url(settings: Settings) -> str:
     configured = settings.database_url.get_secret_value()
-    return configured or f"sqlite:///{settings.data_dir / file}"
+    return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"

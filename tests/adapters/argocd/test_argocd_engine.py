@@ -78,7 +78,9 @@ def test_project_cluster_namespace_and_path_are_ours_and_the_namespace_is_marked
     assert (spec["source"]["targetRevision"], spec["source"]["path"]) == ("main", "k8s")
     assert spec["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
     assert "CreateNamespace=false" in spec["syncPolicy"]["syncOptions"]
-    assert world.cluster.namespaces[RECORD].marker == "deployment-1"
+    namespace = world.cluster.namespaces[RECORD]
+    assert namespace.marker == "deployment-1"
+    assert namespace.labels["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
 def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
@@ -92,6 +94,12 @@ def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
     wait_healthy(world.engine, push_as_it_is(world, tree))
     live = world.argocd.the(RECORD).live["Service", "web"]
     assert live.manifest["metadata"]["namespace"] == RECORD
+
+
+def test_people_are_led_to_its_own_page(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    page = world.engine.status("legal-qa").page
+    assert page == f"https://argocd.example/applications/argocd/{RECORD}"
 
 
 def test_credentials_are_for_the_project_alone_and_go_with_the_application(

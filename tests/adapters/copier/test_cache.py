@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tests.folders import FolderSources, write_folder
 from thinkube_catalog.adapters.copier import CopierRenderer
-from thinkube_catalog.adapters.copier.cache import BoundedCache, key_of
+from thinkube_catalog.adapters.copier.cache import key_of
 from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.questions import Answers
+from thinkube_catalog.operations.remembering import BoundedCache
 
 RELEASE = Release("t", "v1", "1" * 40)
 

@@ -23,19 +23,6 @@ def space(cluster: KubernetesCluster) -> str:
     return SPACE
 
 
-def test_a_key_that_somebody_added_does_not_stay(
-    server: KubernetesStandIn, cluster: KubernetesCluster
-) -> None:
-    cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
-    secret = server.objects["secrets", SPACE, SECRET]
-    secret["data"]["THEIRS"] = "eA=="
-    secret["metadata"]["managedFields"].append(
-        {"manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:THEIRS": {}}}}
-    )
-    cluster.deliver(SPACE, SECRET, supplies(A="2"), ME)
-    assert server.objects["secrets", SPACE, SECRET]["data"].keys() == {"A"}
-
-
 def test_a_secret_is_ours_to_recognise(
     server: KubernetesStandIn, cluster: KubernetesCluster
 ) -> None:
@@ -100,7 +87,12 @@ def test_external_secrets_are_told_where_each_value_stands(
     fetching.deliver(SPACE, SECRET, supplies(B=None, A="1"), ME)
     spec = server.objects["externalsecrets", SPACE, SECRET]["spec"]
     assert spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
-    assert spec["target"]["name"] == SECRET
+    # It goes with what it is made from, and stays while the store is away.
+    assert spec["target"] == {
+        "name": SECRET,
+        "creationPolicy": "Owner",
+        "deletionPolicy": "Retain",
+    }
     assert spec["data"] == [
         {"secretKey": name, "remoteRef": {"key": f"chat/{name}", "property": "value"}}
         for name in ("A", "B")

@@ -14,10 +14,13 @@ from tests.edges.web.conftest import Reader, a_reader
 from tests.stage import Stage
 from thinkube_catalog.domain.choices import MODEL_CATALOG
 from thinkube_catalog.domain.errors import Problem
+from thinkube_catalog.domain.forge import Signature
 from thinkube_catalog.domain.manifest import SecretDeclaration, TemplateManifest
 from thinkube_catalog.domain.questions import Choice, Form, Question
+from thinkube_catalog.domain.rendering import File
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations import browse, prospect
+from thinkube_catalog.operations.rollout import repository_of
 from thinkube_catalog.operations.template_files import TemplateFiles
 from thinkube_catalog.web.fields import Fields
 from thinkube_catalog.web.questionnaire import kept_answers, question_fields, raw_answers, text_of
@@ -97,6 +100,27 @@ def test_an_existing_deployment_is_compared_with(reader: Reader) -> None:
     readme = answer.text.split('value="README.md"')[1].split("</button>")[0]
     assert "changed" in readme
     assert "changed" not in answer.text.split('value="main.py"')[1].split("</button>")[0]
+    lines = re.findall(r'<tr class="(plus|minus)">.*?<td class="code">(.*?)</td>', answer.text)
+    assert [(kind, re.sub("<[^>]*>", "", text)) for kind, text in lines] == [
+        ("minus", "-a from x"),
+        ("plus", "+b from x"),
+    ]
+    same = reader.send(PAGE, {"a.project_name": "x", "a.greeting": "b", "file": "main.py"})
+    assert 'class="hunks"' not in same.text
+    assert '<pre tabindex="0" aria-label="main.py">' in same.text
+
+
+def test_a_file_that_would_go_shows_what_would_be_lost(reader: Reader) -> None:
+    reader.send(PAGE, {"action": "deploy", "key": "k", "a.project_name": "x", "a.greeting": "a"})
+    platform = reader.stage.platform
+    deployment, repository = platform.deployments.get("x"), repository_of(platform, "x")
+    files = platform.forge.files(repository, deployment.commit)
+    ours = files.with_files({"notes.txt": File(b"only here")})
+    signature = Signature("A Person", "person@example.org", deployment.created_at)
+    kept = platform.forge.publish(repository, ours, "Keep notes", signature)
+    platform.deployments.save(replace(deployment, commit=kept.id))
+    answer = reader.send(PAGE, {"a.project_name": "x", "a.greeting": "a", "file": "notes.txt"})
+    assert "-only here" in re.sub("<[^>]*>", "", answer.text)
 
 
 def test_forms_of_other_pages_are_refused(reader: Reader) -> None:

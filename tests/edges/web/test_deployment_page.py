@@ -30,7 +30,7 @@ def live(page: str, part: str) -> str:
 def test_a_healthy_deployment_shows_its_steps_and_its_address(reader: Reader) -> None:
     deployed(reader)
     page = reader.get(PAGE).text
-    assert page.count('class="step step-done"') == len(runs.plan(RunKind.DEPLOY))
+    assert page.count('class="step step-done"') == len(deploy.STEPS)
     assert 'href="http://127.0.0.1/legal-qa"' in page
     assert "Why it is not well" not in page
     assert "/cancel" not in page
@@ -95,6 +95,22 @@ def test_the_engines_silence_is_said_and_the_record_is_still_shown(
     page = reader.get(PAGE).text
     assert "How it is now cannot be asked" in page
     assert "connection refused" in page
+
+
+@pytest.mark.parametrize(
+    ("address", "linked"),
+    [("https://argocd.example.org/applications/x", True), ("javascript:alert(1)", False)],
+)
+def test_the_engines_own_page_is_a_link_where_it_has_one(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, address: str, *, linked: bool
+) -> None:
+    deployed(reader)
+    engine = reader.stage.platform.engine
+    known = replace(engine.status("legal-qa"), page=address)
+    monkeypatch.setattr(type(engine), "status", lambda *_: known)
+    page = reader.get(PAGE).text
+    assert (f'href="{address}"' in page) is linked
+    assert ("Open there" in page) is linked
 
 
 def test_history_shows_what_changed_and_goes_back_after_showing_the_way(reader: Reader) -> None:

@@ -93,6 +93,18 @@ def test_pictures_of_the_template_are_shown_and_others_are_links() -> None:
     assert "<em>Lost</em>" in html
 
 
+def test_what_the_page_says_itself_is_not_said_twice() -> None:
+    pictures = "![Ours](a.png)\n\n![Other](b.png)"
+    text = f"# A\n\n{pictures}\n\n## Questions\n\n| which |\n| --- |\n\n## Then\n\ny"
+    read = readme.read(text, lambda source: f"/p/{source}", above="/p/a.png", said=["questions"])
+    assert "/p/a.png" not in read.body
+    assert "/p/b.png" in read.body
+    assert "which" not in read.body
+    assert [title for _, title in read.headings] == ["Then"]
+    theirs = readme.read("## Questions\n\nAsk us.", none, said=["questions"])
+    assert "Ask us" in theirs.body
+
+
 def test_pictures_come_from_the_template_alone(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

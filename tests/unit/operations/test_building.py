@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.builders import A_MOMENT
 from tests.stage import Clock
 from tests.stand_ins import (
+    NONE,
     TEMPLATE,
     Shelf,
     StandInCatalogs,
@@ -18,10 +19,13 @@ from tests.stand_ins import (
     StandInRenderer,
     StandInSources,
 )
+from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.memory.forge import MemoryForge
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
 from thinkube_catalog.adapters.memory.secrets import MemorySecrets
+from thinkube_catalog.domain.builds import WORKFLOW_PATH
+from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.deployments import EventKind, Run, RunState, State
 from thinkube_catalog.domain.environment import Conventions
 from thinkube_catalog.domain.forge import (
@@ -34,9 +38,11 @@ from thinkube_catalog.domain.forge import (
     RolloutState,
     Signature,
 )
+from thinkube_catalog.domain.questions import Answers
 from thinkube_catalog.domain.rendering import File, FileTree
 from thinkube_catalog.operations import changes, deploy, runs, watch
 from thinkube_catalog.operations.building import BUILT_WITHIN
+from thinkube_catalog.operations.connecting import connect_all
 from thinkube_catalog.operations.deploy import DeploymentRequest
 from thinkube_catalog.operations.platform import Platform
 
@@ -46,6 +52,16 @@ RUNNING = Build(BuildState.RUNNING, PAGE, "Has started running")
 FAILED = Build(BuildState.FAILED, PAGE, "Failing after 3s")
 SUCCEEDED = Build(BuildState.SUCCEEDED, PAGE)
 BUILDER = Signature("Builds", "builds@thinkube.local", A_MOMENT)
+
+
+class WithWorkflow(StandInRenderer):
+    """Renders projects that their forge builds."""
+
+    def render(
+        self, release: Release, answers: Answers, variables: Mapping[str, str] = NONE
+    ) -> FileTree:
+        rendered = super().render(release, answers, variables)
+        return rendered.with_files({WORKFLOW_PATH: File(b"on: push")})
 
 
 @dataclass
@@ -104,12 +120,13 @@ def a_workshop(forge: MemoryForge | None = None, *, builds: bool = True) -> Work
     platform = Platform(
         catalogs=StandInCatalogs(),
         sources=StandInSources(),
-        renderer=StandInRenderer(),
+        renderer=WithWorkflow(),
         forge=forge,
         engine=StandInEngine(shelf, forge),
         deployments=MemoryDeployments(),
         runs=carrying,
         secrets=MemorySecrets(),
+        merger=GitMerger(),
         conventions=Conventions(builds=builds),
         now=clock.now,
     )
@@ -158,7 +175,27 @@ def test_a_version_that_is_healthy_with_older_images_is_not_yet_the_wanted_one(
 
 def test_where_nothing_begins_to_build_nothing_is_waited_for_long(workshop: Workshop) -> None:
     assert workshop.deploy().state is RunState.SUCCEEDED
-    assert sum(workshop.clock.waits) < 60
+    assert 15 < sum(workshop.clock.waits) < 60
+
+
+def test_a_project_without_a_workflow_waits_for_none(workshop: Workshop) -> None:
+    plain = replace(workshop.platform, renderer=StandInRenderer())
+    assert isinstance(plain.runs, MemoryRuns)
+    plain.runs.launch(partial(runs.proceed, plain))
+    run = deploy.request(plain, DeploymentRequest(TEMPLATE, "chat", {"greeting": "hi"}))
+    assert plain.deployments.run(run.id).state is RunState.SUCCEEDED
+    assert sum(workshop.clock.waits) < 5
+
+
+def test_what_was_made_before_is_connected_as_the_settings_say_now(workshop: Workshop) -> None:
+    workshop.build_goes((0, SUCCEEDED))
+    workshop.deploy()
+    workshop.forge.connected.clear()
+    assert connect_all(workshop.platform) == 1
+    assert workshop.forge.connected == {CHAT}
+    assert connect_all(workshop.platform, lambda: True) == 0
+    workshop.forge.remove_repository(CHAT, workshop.platform.deployments.get("chat").id)
+    assert connect_all(workshop.platform) == 0  # which keeps nobody from working
 
 
 def test_a_failed_build_fails_the_run_and_names_its_page(workshop: Workshop) -> None:
@@ -289,6 +326,56 @@ def test_a_push_between_runs_shows_how_it_stands_too(workshop: Workshop) -> None
     assert workshop.forge.rollouts[pushed.id][0] is RolloutState.SUCCEEDED
     kinds = [each.kind for each in workshop.platform.deployments.events("chat")]
     assert kinds[-1] is EventKind.ROLLOUT_SUCCEEDED
+
+
+def pushed(workshop: Workshop, *builds: Build) -> Commit:
+    """Push between runs, and look as often as there are builds."""
+    workshop.build_goes((0, SUCCEEDED))
+    workshop.deploy()
+    workshop.clock.happenings.clear()
+    signature = Signature("Somebody", "somebody@example.org", A_MOMENT)
+    files = FileTree({"main.py": File(b"2"), WORKFLOW_PATH: File(b"on: push")})
+    commit = workshop.forge.publish(CHAT, files, "Two", signature)
+    watch.observe(workshop.platform)
+    for build in builds:
+        workshop.forge.builds[commit.id] = build
+        watch.observe(workshop.platform)
+    return commit
+
+
+def test_a_push_is_not_told_healthy_with_the_images_before_it(workshop: Workshop) -> None:
+    commit = pushed(workshop)
+    watch.observe(workshop.platform)  # no build has begun yet
+    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    workshop.forge.builds[commit.id] = RUNNING
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    application = watch.look(workshop.platform, "chat").application
+    assert application is not None
+    assert PAGE in application.message
+    workshop.forge.builds[commit.id] = SUCCEEDED
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").healthy_commit == commit.id
+
+
+def test_a_push_whose_build_fails_is_told_with_its_page(workshop: Workshop) -> None:
+    commit = pushed(workshop, RUNNING, FAILED)
+    deployment = workshop.platform.deployments.get("chat")
+    assert deployment.state is State.DEGRADED
+    assert deployment.healthy_commit != commit.id
+    assert PAGE in deployment.problems[0].message
+    last = workshop.platform.deployments.events("chat")[-1]
+    assert last.kind is EventKind.ROLLOUT_FAILED
+    workshop.forge.builds[commit.id] = SUCCEEDED  # the job was run again
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").state is State.HEALTHY
+
+
+def test_a_push_that_nothing_builds_is_healthy_after_a_while(workshop: Workshop) -> None:
+    commit = pushed(workshop)
+    workshop.clock.wait(30)
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").healthy_commit == commit.id
 
 
 def test_a_forge_that_shows_nothing_stops_nothing() -> None:

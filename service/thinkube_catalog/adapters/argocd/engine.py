@@ -7,7 +7,7 @@ another replica, is noted there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
@@ -40,6 +40,7 @@ from thinkube_catalog.domain.gitops import (
     EngineBusyError,
     LogLine,
 )
+from thinkube_catalog.domain.kubernetes import NAMESPACE_LABELS
 from thinkube_catalog.domain.secrets import Secrets
 
 _TRIES = 5
@@ -64,11 +65,13 @@ class Options:
 
     `address` is where people reach an application that has routes. `read_token` is given to
     Argo CD for each repository; empty where it has a credential template. `builds` says how the
-    build of a commit's images is. Times are in seconds.
+    build of a commit's images is. Below `pages` Argo CD shows its records to people. Times are in
+    seconds.
     """
 
     placement: Placement
     address: Callable[[str], str] = _no_address
+    pages: str = ""
     read_token: str = field(default="", repr=False)
     builds: Callable[[Repository, str], Build | None] = _no_builds
     poll: float = POLL_SECONDS
@@ -121,7 +124,7 @@ class ArgoCdEngine:
             self._check(there, application.name, application.marker)
         if there is not None and there.metadata.deletion_timestamp is not None:
             raise EngineBusyError(f"{application.name} is still being removed")
-        labels = {**MANAGED, "app.kubernetes.io/name": application.name}
+        labels = {**MANAGED, **NAMESPACE_LABELS, "app.kubernetes.io/name": application.name}
         self._cluster.ensure_namespace(name, application.marker, labels)
         if self._options.read_token:
             url = self._placement.clone_url(application)
@@ -150,9 +153,10 @@ class ArgoCdEngine:
         if there is None or not self._is_ours(there):
             raise ApplicationNotFoundError(name)
         self._minder.note_serving(there)
-        return status_of(
-            there, self._closer.look(there), self._options.address(name), self._unread(there)
-        )
+        seen = self._closer.look(there)
+        found = status_of(there, seen, self._options.address(name), self._unread(there))
+        pages = self._options.pages
+        return replace(found, page=f"{pages}/{there.metadata.name}" if pages else "")
 
     def logs(
         self, name: str, container: str = "", after: str = "", limit: int = 200

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 import psutil
 
 from thinkube_catalog.adapters.copier import trees
-from thinkube_catalog.adapters.copier.cache import BoundedCache, form_size, key_of, tree_size
+from thinkube_catalog.adapters.copier.cache import form_size, key_of, tree_size
 from thinkube_catalog.adapters.copier.forms import FormWorkers
 from thinkube_catalog.adapters.copier.frames import BrokenFrameError
 from thinkube_catalog.adapters.copier.limits import Limits
@@ -30,6 +30,7 @@ from thinkube_catalog.domain.errors import Problem, RenderError
 from thinkube_catalog.domain.naming import name_problems
 from thinkube_catalog.domain.questions import Answers, AnswersInvalidError, Form
 from thinkube_catalog.domain.rendering import NO_VARIABLES, FileTree
+from thinkube_catalog.operations.remembering import BoundedCache
 
 _T = TypeVar("_T")
 _CACHE_BYTES = 64 << 20

@@ -87,7 +87,7 @@ class DurableRuns:
             return
         try:
             self._carry([run])
-        except StoreUnavailableError as error:
+        except UnavailableError as error:
             _log.warning("run %s is left to the next sweep: %s", run.id, error)
 
     def launch(self, carrying: Carrying) -> None:
@@ -202,7 +202,7 @@ class DurableRuns:
         while not self._stopping.wait(self._beat_seconds):
             try:
                 self.sweep(carrying)
-            except StoreUnavailableError as error:
+            except UnavailableError as error:
                 self.leads = False
                 _log.warning("no look at the runs now: %s", error)
             except Exception:  # noqa: BLE001 (the next sweep may fare better)

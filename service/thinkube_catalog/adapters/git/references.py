@@ -20,6 +20,7 @@ PUSH_SECONDS = 10.0
 _PAUSE = 0.005
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _STAGED = "staged"
+_PACKED = "packed-refs"
 
 
 class ReferenceFaultError(Exception):
@@ -64,6 +65,45 @@ def move_reference(repository: Path, name: str, expected: str | None, target: st
         staged.unlink()
 
 
+def remove_reference(repository: Path, name: str, expected: str) -> bool:
+    """Remove the reference if it holds `expected`, and return whether it did.
+
+    The caller has done what `move_reference` asks for. Raises ReferenceFaultError.
+    """
+    reference = repository / name
+    lock = repository / f"{name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    staged = repository / _STAGED / quote(name, safe="")
+    staged.parent.mkdir(exist_ok=True)
+    _write_through(staged, f"{expected}\n")
+    try:
+        _link(staged, lock)
+        held = read_reference(repository, name) == expected
+        if held:
+            _unpack(repository, name)
+            reference.unlink(missing_ok=True)
+            _sync_folder(reference.parent)
+        lock.unlink()
+        return held
+    finally:
+        staged.unlink()
+
+
+def list_references(repository: Path, prefix: str) -> dict[str, str]:
+    """Return names and ids of the references below a folder such as `refs/heads/catalog/`.
+
+    Raises ReferenceFaultError.
+    """
+    loose = [
+        str(path.relative_to(repository))
+        for path in (repository / prefix).rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    ]
+    names = {*loose, *(line[41:] for line in _packed(repository) if line[41:].startswith(prefix))}
+    found = {name: read_reference(repository, name) for name in sorted(names)}
+    return {name: id_ for name, id_ in found.items() if id_ is not None}
+
+
 def release_abandoned(repository: Path) -> None:
     """Remove what a killed process left of `move_reference`; the caller holds the lock."""
     for staged in (repository / _STAGED).glob("*"):
@@ -83,12 +123,32 @@ def has_abandoned(repository: Path) -> bool:
 
 
 def _read_packed(repository: Path, name: str) -> str | None:
-    try:
-        lines = (repository / "packed-refs").read_text("utf-8", "surrogateescape").splitlines()
-    except FileNotFoundError:
-        return None
     wanted = f" {name}"
-    return next((line[:40] for line in lines if line[40:] == wanted), None)
+    return next((line[:40] for line in _packed(repository) if line[40:] == wanted), None)
+
+
+def _packed(repository: Path) -> list[str]:
+    try:
+        return (repository / _PACKED).read_text("utf-8", "surrogateescape").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _unpack(repository: Path, name: str) -> None:
+    """Take a reference out of the packed ones, with what Git knows of an annotated tag's commit."""
+    lines = _packed(repository)
+    if not any(line[41:] == name for line in lines):
+        return
+    lock = repository / f"{_PACKED}.lock"
+    staged = repository / _STAGED / quote(_PACKED, safe="")
+    kept = "".join(f"{line}\n" for line in lines if line[41:] != name)
+    _write_through(staged, kept)
+    try:
+        _link(staged, lock)
+        lock.replace(repository / _PACKED)
+        _sync_folder(repository)
+    finally:
+        staged.unlink()
 
 
 def _link(staged: Path, lock: Path) -> None:
@@ -109,7 +169,7 @@ def _link(staged: Path, lock: Path) -> None:
 def _write_through(path: Path, text: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
-        os.write(handle, text.encode())
+        os.write(handle, text.encode("utf-8", "surrogateescape"))
         os.fsync(handle)
     finally:
         os.close(handle)

@@ -6,6 +6,7 @@ lost is left to the caller, who looks first: it gets LostAnswerError.
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -30,6 +31,7 @@ from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableErr
 LARGEST_ANSWER = 16 * 1024**2
 """In bytes; the longest answers that we ask for are some hundred kB."""
 
+_FORBIDDEN, _NOT_FOUND, _LOCKED = 403, 404, 423
 _REASON_LENGTH = 300
 
 T = TypeVar("T")
@@ -73,14 +75,29 @@ class Answer:
             raise ForgeUnavailableError(reason) from error
 
 
+def accepted(answer: Answer, what: str, mend: str = "") -> Answer:
+    """Return a good answer. Raises ForgeRefusedError or ForgeUnavailableError for another."""
+    if answer.ok:
+        return answer
+    reason = f"{what}: {answer.reason}"
+    if answer.status == _LOCKED:
+        raise ForgeRefusedError(f"{what}: the repository is archived or a mirror")
+    if answer.status in {_FORBIDDEN, _NOT_FOUND}:
+        raise ForgeRefusedError(f"{reason} ({mend})" if mend else reason)
+    raise ForgeUnavailableError(reason)
+
+
 class GiteaClient:
     """The API below `<url>/api/v1` with one access token; may be used by many threads."""
 
-    def __init__(self, url: str, token: str, seconds: float = 20.0) -> None:
-        """`seconds` is the deadline of one call with all that is repeated in it."""
+    def __init__(self, url: str, token: str, seconds: float = 20.0, user: str = "") -> None:
+        """`seconds` is the deadline of one call with all that is repeated in it.
+
+        With a `user`, the token may be that user's password instead: some calls need it.
+        """
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/v1/",
-            headers={"Authorization": f"token {token}", "Accept": "application/json"},
+            headers={"Authorization": _authorization(token, user), "Accept": "application/json"},
             follow_redirects=False,
             limits=httpx.Limits(max_connections=8, keepalive_expiry=30),
         )
@@ -173,6 +190,12 @@ class GiteaClient:
         if answer.status == BUSY or answer.status in PASSING:
             return answer, asked_to_wait(response)
         return answer, None
+
+
+def _authorization(token: str, user: str) -> str:
+    if not user:
+        return f"token {token}"
+    return f"Basic {base64.b64encode(f'{user}:{token}'.encode()).decode()}"
 
 
 def _decoded(response: httpx.Response, content: bytes) -> object:

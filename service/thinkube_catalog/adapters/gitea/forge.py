@@ -10,6 +10,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -23,21 +24,27 @@ from thinkube_catalog.adapters.gitea.deliveries import Received
 from thinkube_catalog.adapters.gitea.heads import Heads
 from thinkube_catalog.adapters.gitea.mirror import LostRaceError, Mirror
 from thinkube_catalog.adapters.gitea.ownership import Ownership, description_for
+from thinkube_catalog.adapters.gitea.proposals import Proposer
 from thinkube_catalog.adapters.gitea.publishing import MAIN, Publication, Publisher
+from thinkube_catalog.adapters.gitea.pulls import DRAFT, Pull, Pulls
 from thinkube_catalog.adapters.gitea.repositories import Found, Gone, Repositories
 from thinkube_catalog.adapters.gitea.statuses import Statuses
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import (
     Build,
+    Change,
     Commit,
     CommitNotFoundError,
+    ForgeRefusedError,
     ForgeUnavailableError,
+    Proposal,
     Repository,
     RepositoryMovedError,
     RepositoryNotFoundError,
     RepositoryTakenError,
     RolloutState,
     Signature,
+    check_proposal,
     check_publication,
     check_repository,
 )
@@ -45,6 +52,7 @@ from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.secrets import SecretValue
 
 _PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)
+_TRIES_TO_PROTECT = 3
 _LOOK_SECONDS = 5.0
 _SETTLED = timedelta(minutes=1)
 _RELEASES = "v*"
@@ -77,6 +85,7 @@ class GiteaForge:
         self._seconds = seconds
         self._client = GiteaClient(url, token)
         self._repositories = Repositories(self._client)
+        self._pulls = Pulls(self._client)
         self._ownership = Ownership(self._repositories)
         self._heads = Heads(self._look, self._repositories.recently_updated)
         self._seen: dict[Repository, Commit] = {}
@@ -144,6 +153,58 @@ class GiteaForge:
             return []
         commits = first_parents(mirror.git, pygit2.Oid(hex=head))
         return [to_commit(commit) for commit in islice(commits, limit)]
+
+    def propose(
+        self,
+        repository: Repository,
+        change: Change,
+        branch: str,
+        onto: str,
+        head: str = "",
+    ) -> Proposal:
+        check_proposal(branch, change.files)
+        mirror = self._mirror(self._existing(repository))
+        with mirror.locked():
+            proposer = Proposer(self._repositories, repository, mirror)
+            proposal = proposer.propose(change, branch, onto, head)
+        title = f"{DRAFT} {change.title}" if change.draft else change.title
+        pull = self._pulls.ensure(repository, branch, title, change.body)
+        return replace(proposal, url=self._page(repository, pull))
+
+    def proposals(self, repository: Repository, prefix: str) -> Sequence[Proposal]:
+        if not self._repositories.references(repository, f"heads/{prefix}"):
+            return []
+        mirror = self._mirror(self._existing(repository))
+        with mirror.locked():
+            found = list(Proposer(self._repositories, repository, mirror).proposals(prefix))
+        waiting = self._pulls.open(repository) if found else []
+        return [self._with_pull(repository, each, waiting) for each in found]
+
+    def accept(
+        self, repository: Repository, proposal: Proposal, change: Change, onto: str
+    ) -> Commit:
+        check_publication(change.files)
+        mirror = self._mirror(self._existing(repository))
+        with mirror.locked():
+            proposer = Proposer(self._repositories, repository, mirror)
+            commit = proposer.accept(proposal, change, onto)
+            on_top = self._read(mirror, proposer.head)
+        self._heads.put(repository, on_top)
+        for pull in self._pulls.open(repository):
+            if pull.brings(repository, proposal.branch):
+                self._pulls.merged(repository, pull, commit.id)
+        with mirror.locked():
+            proposer.forget(proposal)
+        return commit
+
+    def withdraw(self, repository: Repository, proposal: Proposal) -> None:
+        mirror = self._mirror(self._existing(repository))
+        waiting = self._pulls.open(repository)
+        with mirror.locked():
+            Proposer(self._repositories, repository, mirror).withdraw(proposal)
+        for pull in waiting:
+            if pull.brings(repository, proposal.branch):
+                self._pulls.close(repository, pull)
 
     def remove_repository(self, repository: Repository, marker: str) -> None:
         check_repository(repository)
@@ -274,6 +335,17 @@ class GiteaForge:
         address = self._address(found.repository)
         return Mirror(self._root / f"{found.id}.git", address, self._token, self._seconds)
 
+    def _with_pull(
+        self, repository: Repository, proposal: Proposal, waiting: Sequence[Pull]
+    ) -> Proposal:
+        mine = (each for each in waiting if each.brings(repository, proposal.branch))
+        pull = next(mine, None)
+        url = self._page(repository, pull) if pull is not None else ""
+        return replace(proposal, url=url, open=pull is not None)
+
+    def _page(self, repository: Repository, pull: Pull) -> str:
+        return f"{self._url}/{repository}/pulls/{pull.number}"
+
     def _address(self, repository: Repository) -> str:
         # Built from the setting: the server's own idea of its address may be another network's.
         return f"{self._url}/{repository}.git"
@@ -312,14 +384,22 @@ class GiteaForge:
         wanted = f"main {_RELEASES}" if releases else "main"
         if done.exists() and done.read_text().startswith(wanted):
             return
-        try:
-            self._repositories.protect(found)
-            if releases:
-                self._repositories.protect_tags(found, _RELEASES)
-        except CatalogError as error:
-            _log.warning("%s is not protected: %s", found.full_name, error)
-        else:
-            done.write_text(wanted)
+        failure: CatalogError | None = None
+        for pause in _PAUSES[:_TRIES_TO_PROTECT]:
+            threading.Event().wait(pause)
+            try:
+                self._repositories.protect(found)
+                if releases:
+                    self._repositories.protect_tags(found, _RELEASES)
+            except ForgeRefusedError as error:
+                failure = error
+                break
+            except CatalogError as error:
+                failure = error
+            else:
+                done.write_text(wanted)
+                return
+        _log.warning("%s is not protected: %s", found.full_name, failure)
 
     def _forget(self, repository: Repository, found: Found | None) -> None:
         self._heads.forget(repository)

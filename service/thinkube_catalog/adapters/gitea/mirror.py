@@ -92,6 +92,8 @@ class Mirror:
     def push(self, targets: Mapping[str, str], expected: Mapping[str, str | None]) -> None:
         """Move all these references at once, each from what is expected (None: it is new).
 
+        A target that is empty deletes its reference.
+
         Raises LostRaceError if one is not there any more, ForgeRefusedError,
         ForgeUnavailableError (then nobody knows whether it took effect).
         """
@@ -109,7 +111,10 @@ class Mirror:
                 raise LostRaceError(str(error)) from error
             raise _failure(error) from error
         for name, target in targets.items():
-            self.git.references.create(name, pygit2.Oid(hex=target), force=True)
+            if target:
+                self.git.references.create(name, pygit2.Oid(hex=target), force=True)
+            elif name in self.git.references:
+                self.git.references.delete(name)
 
     def _make(self) -> None:
         if self.path.exists():

@@ -14,17 +14,16 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
-from thinkube_catalog.adapters.gitea.client import Answer, GiteaClient
+from thinkube_catalog.adapters.gitea.client import Answer, GiteaClient, accepted
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.domain.forge import (
     ForgeRefusedError,
-    ForgeUnavailableError,
     Repository,
     RepositoryMovedError,
 )
 
-_OK, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _INVALID = 200, 403, 404, 409, 422
-_NO_CONTENT, _LOCKED, _OWNER_MOVED = 204, 423, 307
+_OK, _NOT_FOUND, _CONFLICT, _INVALID = 200, 404, 409, 422
+_OWNER_MOVED = 307
 _TARGET = re.compile(r".*/repos/([^/?]+)/([^/?]+)")
 _PAGE = 50
 
@@ -87,12 +86,12 @@ class Repositories:
 
     def find(self, repository: Repository) -> Found | Gone | None:
         """Look it up under this very name."""
-        answer = self._client.get(_path(repository))
+        answer = self._client.get(path_of(repository))
         if answer.status == _NOT_FOUND:
             return None
         if answer.moved:
             return Gone(_target(answer), answer.status == _OWNER_MOVED)
-        return self._accepted(answer, f"reading {repository}").read(Found)
+        return accepted(answer, f"reading {repository}").read(Found)
 
     def references(
         self, repository: Repository, prefix: str, seconds: float = 0.0
@@ -103,13 +102,15 @@ class Repositories:
         is empty, and for one that does not exist: Gitea does not tell these apart.
         Raises RepositoryMovedError.
         """
-        answer = self._client.get(f"{_path(repository)}/git/refs/{quote(prefix)}", seconds=seconds)
+        answer = self._client.get(
+            f"{path_of(repository)}/git/refs/{quote(prefix)}", seconds=seconds
+        )
         if answer.status in {_NOT_FOUND, _CONFLICT}:
             return {}
         if answer.moved:
             target = _target(answer)
             raise RepositoryMovedError(repository, str(target or answer.location))
-        body = self._accepted(answer, f"reading {repository}").body
+        body = accepted(answer, f"reading {repository}").body
         found = Answer(_OK, body if isinstance(body, list) else [body]).read(list[_Reference])
         return {each.ref: each.object.sha for each in found}
 
@@ -143,13 +144,13 @@ class Repositories:
             return None
         if answer.status == _INVALID:
             _refuse_name("repository", repository.name, answer)
-        return self._accepted(answer, f"making {repository}").read(Found)
+        return accepted(answer, f"making {repository}").read(Found)
 
     def delete(self, repository: Repository) -> None:
         """Delete it, or find that it is gone."""
-        answer = self._client.send("DELETE", _path(repository))
+        answer = self._client.send("DELETE", path_of(repository))
         if answer.status != _NOT_FOUND:
-            self._accepted(answer, f"deleting {repository}", "this needs the team Owners")
+            accepted(answer, f"deleting {repository}", "this needs the team Owners")
 
     def recently_updated(self, owner: str) -> Iterator[Sequence[Found]]:
         """Give pages of an owner's repositories, those that changed last first."""
@@ -161,7 +162,7 @@ class Repositories:
             "limit": _PAGE,
         }
         for answer in self._client.pages("repos/search", query):
-            page = self._accepted(answer, f"listing {owner}").read(_SearchPage).data
+            page = accepted(answer, f"listing {owner}").read(_SearchPage).data
             if not page:
                 return
             yield page
@@ -171,7 +172,7 @@ class Repositories:
 
         Who may write can still push. A rule that somebody has made is left as it is.
         """
-        path = _path(found.repository)
+        path = path_of(found.repository)
         if found.default_branch != "main":
             self._change("PATCH", path, {"default_branch": "main"})
         if self._client.get(f"{path}/branch_protections/main").status == _NOT_FOUND:
@@ -180,14 +181,14 @@ class Repositories:
 
     def protect_tags(self, found: Found, pattern: str) -> None:
         """Have nobody but us make or move tags of that pattern."""
-        path = f"{_path(found.repository)}/tag_protections"
-        listed = self._accepted(self._client.get(path), f"reading {path}")
+        path = f"{path_of(found.repository)}/tag_protections"
+        listed = accepted(self._client.get(path), f"reading {path}")
         if pattern not in [each.name_pattern for each in listed.read(list[_Named])]:
-            us = self._accepted(self._client.get("user"), "reading the account").read(_Person)
+            us = accepted(self._client.get("user"), "reading the account").read(_Person)
             self._change("POST", path, {"name_pattern": pattern, "whitelist_usernames": [us.login]})
 
     def _change(self, method: str, path: str, body: Mapping[str, object]) -> None:
-        self._accepted(self._client.send(method, path, body), f"{method} {path}")
+        accepted(self._client.send(method, path, body), f"{method} {path}")
 
     def _find_owner(self, owner: str) -> int | None:
         answer = self._client.get(f"orgs/{quote(owner)}")
@@ -198,7 +199,7 @@ class Repositories:
                 f"the organisation {owner} has been renamed; rename it back, or set "
                 "THINKUBE_GITEA_ORG or THINKUBE_TEMPLATES_ORG to its new name"
             )
-        return self._accepted(answer, f"reading {owner}").read(_Identified).id
+        return accepted(answer, f"reading {owner}").read(_Identified).id
 
     def _make_owner(self, owner: str) -> int:
         answer = self._client.send("POST", "orgs", {"username": owner, "visibility": "private"})
@@ -206,7 +207,7 @@ class Repositories:
             there = self._find_owner(owner)  # somebody made it just now
             return there if there is not None else self._refuse_owner(owner, answer)
         mend = f"have an administrator make the organisation {owner} and add this account"
-        return self._accepted(answer, f"making {owner}", mend).read(_Identified).id
+        return accepted(answer, f"making {owner}", mend).read(_Identified).id
 
     def _refuse_owner(self, owner: str, answer: Answer) -> NoReturn:
         if self._client.get(f"users/{quote(owner)}").status == _OK:
@@ -214,20 +215,9 @@ class Repositories:
             raise InvalidError("repositories cannot be kept there:", [problem])
         _refuse_name("organisation", owner, answer)
 
-    @staticmethod
-    def _accepted(answer: Answer, what: str, mend: str = "") -> Answer:
-        """Return a good answer. Raises ForgeRefusedError or ForgeUnavailableError for another."""
-        if answer.ok:
-            return answer
-        reason = f"{what}: {answer.reason}"
-        if answer.status == _LOCKED:
-            raise ForgeRefusedError(f"{what}: the repository is archived or a mirror")
-        if answer.status in {_FORBIDDEN, _NOT_FOUND}:
-            raise ForgeRefusedError(f"{reason} ({mend})" if mend else reason)
-        raise ForgeUnavailableError(reason)
 
-
-def _path(repository: Repository) -> str:
+def path_of(repository: Repository) -> str:
+    """Return where the API has the repository."""
     return f"repos/{quote(repository.owner)}/{quote(repository.name)}"
 
 

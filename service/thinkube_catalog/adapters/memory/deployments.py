@@ -161,4 +161,5 @@ def _summary(deployment: Deployment) -> DeploymentSummary:
         owner=str(deployment.answers.get("author_name") or ""),
         url=deployment.url,
         changed_at=deployment.changed_at,
+        healthy_commit=deployment.healthy_commit,
     )

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 
 from thinkube_catalog.domain.forge import (
     Build,
+    Change,
     Commit,
     CommitNotFoundError,
+    Proposal,
+    ProposalMovedError,
     Repository,
     RepositoryNotFoundError,
     RepositoryTakenError,
     RolloutState,
     Signature,
     TagMovedError,
+    check_proposal,
     check_publication,
     check_repository,
     plain_message,
@@ -31,6 +35,7 @@ class _Stored:
     history: list[tuple[Commit, Signature]] = field(default_factory=list)  # oldest first
     trees: dict[str, FileTree] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    proposals: dict[str, Proposal] = field(default_factory=dict)
 
 
 class MemoryForge:
@@ -90,6 +95,63 @@ class MemoryForge:
         with self._lock:
             stored = self._existing(repository)
             return [commit for commit, _ in reversed(stored.history)][:limit]
+
+    def propose(
+        self,
+        repository: Repository,
+        change: Change,
+        branch: str,
+        onto: str,
+        head: str = "",
+    ) -> Proposal:
+        check_proposal(branch, change.files)
+        with self._lock:
+            stored = self._existing(repository)
+            for commit in (onto, *([head] if head else ())):
+                if commit not in stored.trees:
+                    raise CommitNotFoundError(repository, commit)
+            there = stored.proposals.get(branch)
+            commit = _made(change, [each for each in (head, onto) if each])
+            if there is not None and there.head in {commit.id, head}:
+                held = stored.trees[there.head] == change.files and there.base == onto
+                if held or there.head == commit.id:
+                    return there
+            if (there.head if there is not None else "") != head:
+                raise ProposalMovedError(repository, branch)
+            stored.trees[commit.id] = change.files
+            commits = (commit, *(there.commits if there is not None else ()))
+            stored.proposals[branch] = Proposal(branch, commits, onto)
+            return stored.proposals[branch]
+
+    def proposals(self, repository: Repository, prefix: str) -> Sequence[Proposal]:
+        with self._lock:
+            proposals = self._existing(repository).proposals
+            return [proposals[each] for each in sorted(proposals) if each.startswith(prefix)]
+
+    def accept(
+        self, repository: Repository, proposal: Proposal, change: Change, onto: str
+    ) -> Commit:
+        check_publication(change.files)
+        with self._lock:
+            stored = self._existing(repository)
+            commit = _made(change, [onto, proposal.head])
+            if any(each.id == commit.id for each, _ in stored.history):
+                return commit
+            there = stored.proposals.get(proposal.branch)
+            if there is None or there.head != proposal.head or stored.history[-1][0].id != onto:
+                raise ProposalMovedError(repository, proposal.branch)
+            stored.history.append((commit, plain_signature(change.signature)))
+            stored.trees[commit.id] = change.files
+            del stored.proposals[proposal.branch]
+            return commit
+
+    def withdraw(self, repository: Repository, proposal: Proposal) -> None:
+        with self._lock:
+            proposals = self._existing(repository).proposals
+            there = proposals.get(proposal.branch)
+            if there is not None and there.head != proposal.head:
+                raise ProposalMovedError(repository, proposal.branch)
+            proposals.pop(proposal.branch, None)
 
     def tags(self, repository: Repository) -> Mapping[str, str]:
         """Return each tag and the commit that it leads to."""
@@ -151,18 +213,22 @@ def _published_already(
     return None
 
 
-def _append(stored: _Stored, files: FileTree, message: str, signature: Signature) -> Commit:
-    parent = stored.history[-1][0].id if stored.history else ""
-    parts = (
-        files.digest(),
-        parent,
-        message,
-        signature.name,
-        signature.email,
-        signature.at.isoformat(),
-    )
-    made = hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
-    commit = Commit(made, message, signature.name, signature.at)
+def _append(
+    stored: _Stored,
+    files: FileTree,
+    message: str,
+    signature: Signature,
+) -> Commit:
+    parents = [stored.history[-1][0].id] if stored.history else []
+    commit = _made(Change(files, message, signature), parents)
     stored.history.append((commit, signature))
-    stored.trees[made] = files
+    stored.trees[commit.id] = files
     return commit
+
+
+def _made(change: Change, parents: Sequence[str]) -> Commit:
+    signature, message = plain_signature(change.signature), plain_message(change.message)
+    by = (signature.name, signature.email, signature.at.isoformat())
+    parts = (change.files.digest(), *parents, message, *by)
+    made = hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
+    return Commit(made, message, signature.name, signature.at)

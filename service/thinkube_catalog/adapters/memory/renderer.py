@@ -1,7 +1,8 @@
 """A renderer of templates that are given as values: for tests and dry runs.
 
-Its notation is `{{ name }}` and nothing else, in paths and contents alike. It asks, checks, drops
-and refuses as every `Renderer` does.
+Its notation is `{{ name }}` and nothing else, in paths and contents alike; `_src_path` and
+`_commit` are known as they are to Copier. It asks, checks, drops and refuses as every `Renderer`
+does.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class MemoryTemplate:
 
 
 class MemoryRenderer:
-    """Keeps the promises of `Renderer` for templates by location."""
+    """Keeps the promises of `Renderer` for templates by location, or by `location@version`."""
 
     def __init__(self, templates: Mapping[str, MemoryTemplate]) -> None:
         self._templates = dict(templates)
@@ -59,13 +60,15 @@ class MemoryRenderer:
         template = self._template(release)
         checked = self.evaluate(release, answers).answers()
         values: Mapping[str, object] = checked if template.questions else variables
-        files = dict(_rendered(template, values))
+        known = {"_src_path": release.location, "_commit": release.version}
+        files = dict(_rendered(template, {**values, **known}))
         if problems := path_problems(files):
             raise RenderError(f"{release.location} is not safe", problems)
         return FileTree(files)
 
     def _template(self, release: Release) -> MemoryTemplate:
-        template = self._templates.get(release.location)
+        exactly = f"{release.location}@{release.version}"
+        template = self._templates.get(exactly, self._templates.get(release.location))
         if template is None:
             problem = Problem("there is no such template in memory")
             raise RenderError(f"{release.location} cannot be rendered", [problem])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, TypeVar
 
 import psycopg
@@ -11,6 +12,8 @@ from sqlalchemy import Engine, event
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 8.0
 """How long one answer may take. The server's own bounds are below it, so it speaks first."""
+
+SILENT_SECONDS = 1.0
 
 _BOUNDS = """
 SET statement_timeout = '7s';
@@ -39,14 +42,31 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 def bound(engine: Engine) -> None:
     """Have an engine use such connections."""
-    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "do_connect", Connector().connect)
     event.listen(engine, "connect", _set_bounds)
 
 
-def _connect(
-    _dialect: object, _record: object, given: tuple[Any, ...], named: dict[str, Any]
-) -> BoundedConnection:
-    return BoundedConnection.connect(*given, **{"connect_timeout": CONNECT_SECONDS, **named})
+class Connector:
+    """Makes connections; after one that nobody answered, none for a moment.
+
+    So requests that queue up while the server is silent are not each told after seconds.
+    """
+
+    def __init__(self) -> None:
+        self._silent_until = 0.0
+
+    def connect(
+        self, _dialect: object, _record: object, given: tuple[Any, ...], named: dict[str, Any]
+    ) -> BoundedConnection:
+        if time.monotonic() < self._silent_until:
+            message = "it did not answer a moment ago"
+            raise psycopg.OperationalError(message)
+        try:
+            bounds = {"connect_timeout": CONNECT_SECONDS, **named}
+            return BoundedConnection.connect(*given, **bounds)
+        except psycopg.errors.ConnectionTimeout:
+            self._silent_until = time.monotonic() + SILENT_SECONDS
+            raise
 
 
 def _set_bounds(connection: BoundedConnection, _record: object) -> None:

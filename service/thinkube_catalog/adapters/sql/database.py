@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
+from thinkube_catalog.adapters.sql.changes import SqliteChanges
 from thinkube_catalog.domain.deployments import StoreUnavailableError
 
 NEWEST = "0002"
@@ -45,6 +46,8 @@ class Database:
         self._guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
         with _translated():
             self._migrate(url)
+        path = Path(url.removeprefix("sqlite:///"))
+        self._changes = SqliteChanges(path) if self.is_sqlite else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -60,6 +63,10 @@ class Database:
                 guard(session)
             yield session
 
+    def changes(self) -> int | None:
+        """Return a number that is another one after each commit; None where there is none."""
+        return None if self._changes is None else self._changes.count()
+
     @contextmanager
     def guarded(self, guard: Guard) -> Iterator[None]:
         """Have every writing transaction of this context begin with the guard's look."""
@@ -70,6 +77,8 @@ class Database:
             self._guard.reset(token)
 
     def close(self) -> None:
+        if self._changes is not None:
+            self._changes.close()
         self._engine.dispose()
 
     def _migrate(self, url: str) -> None:

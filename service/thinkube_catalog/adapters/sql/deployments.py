@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, literal, or_, update
+from sqlalchemy import CursorResult, DateTime, literal, or_, type_coerce, update
 from sqlalchemy import select as sql_select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -53,6 +53,7 @@ class SqlDeployments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._listed: tuple[int | None, Sequence[DeploymentSummary]] = (None, ())
 
     def begin(self, run: Run, deployment: Deployment | None = None) -> Run:
         for _ in range(_TRIES):
@@ -91,25 +92,36 @@ class SqlDeployments:
             return [deployment_of(row) for row in rows]
 
     def summaries(self) -> Sequence[DeploymentSummary]:
+        """See `Deployments.summaries`. While nothing has changed, they are what they were."""
+        now = self._database.changes()  # before they are read: what comes meanwhile counts anew
+        seen, listed = self._listed
+        if now is None or now != seen:
+            listed = self._summaries()
+            self._listed = (now, listed)
+        return listed
+
+    def _summaries(self) -> Sequence[DeploymentSummary]:
         columns = (
             *(col(DeploymentRow.name), col(DeploymentRow.template)),
             cast("Any", DeploymentRow.release)["version"].as_string(),
             col(DeploymentRow.state),
             cast("Any", DeploymentRow.answers)["author_name"].as_string(),
-            *(col(DeploymentRow.url), col(DeploymentRow.changed_at)),
+            *(col(DeploymentRow.url), type_coerce(DeploymentRow.changed_at, DateTime)),
+            col(DeploymentRow.healthy_commit),
         )
         living = col(DeploymentRow.state) != State.REMOVED.value
         with self._database.reading() as session:
             # Thousands of rows: plain ones, without what the session does for objects.
-            rows = session.connection().execute(
-                sql_select(*columns).where(living).order_by(columns[0])
+            wanted = sql_select(*columns).where(living).order_by(columns[0])
+            rows = session.connection().execute(wanted).all()
+        return tuple(
+            DeploymentSummary(
+                *(name, template, version or "", _STATES[state], owner or "", url),
+                at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
+                healthy,
             )
-            return [
-                DeploymentSummary(
-                    name, template, version or "", _STATES[state], owner or "", url, at
-                )
-                for name, template, version, state, owner, url, at in rows
-            ]
+            for name, template, version, state, owner, url, at, healthy in rows
+        )
 
     def save(
         self, deployment: Deployment, *events: Event, seen: datetime | None = None

@@ -55,6 +55,7 @@ class SqlReplicas:
         self._now: Any = literal_column(_CLOCKS[database.is_sqlite])
         self._carried: ContextVar[Claim | None] = ContextVar("carried", default=None)
         self._sure_until = 0.0
+        self._beaten_at = 0.0
         self._steady_since = 0.0
 
     def join(self, predecessor: str = "") -> None:
@@ -67,13 +68,13 @@ class SqlReplicas:
             if self._alone or predecessor:
                 session.execute(update(ClaimRow).where(others).values(replica=self.id))
         self._steady_since = started
-        self._sure_until = started + SURE * self._lease
+        self._renewed(started)
 
     def beat(self) -> bool:
         if self._alone:
             return True
         started = time.monotonic()
-        if started >= self._sure_until:
+        if started - self._beaten_at >= self._lease:
             # The database was away: others had no chance to renew their leases either.
             self._steady_since = started
         with self._database.writing() as session:
@@ -83,7 +84,7 @@ class SqlReplicas:
             if started - self._steady_since >= self._lease:
                 self._bury(session)
             leads = self._leads(session)
-        self._sure_until = started + SURE * self._lease
+        self._renewed(started)
         return leads
 
     def claim(self, runs: Sequence[Run]) -> Sequence[Claim]:
@@ -151,6 +152,10 @@ class SqlReplicas:
             counted = counted.where(~self._silent())
         with self._database.reading() as session:
             return [Replica(*row) for row in session.execute(counted)]
+
+    def _renewed(self, started: float) -> None:
+        self._beaten_at = started
+        self._sure_until = started + SURE * self._lease
 
     def _enter(self, session: Session) -> None:
         insert = self._insert(ReplicaRow)

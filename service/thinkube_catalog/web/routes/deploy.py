@@ -30,6 +30,7 @@ from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.domain.standard import PROJECT_NAME
 from thinkube_catalog.operations import browse, deploy, forms, preview
 from thinkube_catalog.operations.commands import EXAMPLE_PROJECT
+from thinkube_catalog.operations.differences import text_of
 from thinkube_catalog.operations.rollout import repository_of
 from thinkube_catalog.operations.steps import problems_of
 from thinkube_catalog.web import urls
@@ -38,7 +39,7 @@ from thinkube_catalog.web.fields import Fields, SentFields
 from thinkube_catalog.web.pages import DeployPage, PreviewPanel, SecretField, ShownFile
 from thinkube_catalog.web.questionnaire import kept_answers, question_fields, raw_answers
 from thinkube_catalog.web.site import Site, redirect
-from thinkube_catalog.web.trees import folder_of, objects_of, text_of
+from thinkube_catalog.web.trees import FileChange, differences, folder_of, objects_of
 
 FIRST_SHOWN = ("README.md", "main.py", "thinkube.yaml")
 STORED = "stored:"
@@ -205,7 +206,7 @@ def _preview(
         root=folder_of(seen.tree, before),
         count=len(seen.tree),
         objects=objects_of(seen.tree),
-        shown=_shown(seen.tree, draft.file),
+        shown=_shown(seen.tree, before, draft.file),
         commands=seen.commands,
         missing=seen.missing,
         compared=before is not None,
@@ -222,18 +223,27 @@ def _files_of(site: Site, existing: Deployment) -> FileTree | None:
         return None
 
 
-def _shown(tree: FileTree, wanted: str) -> ShownFile | None:
-    path = wanted if wanted in tree else next((each for each in FIRST_SHOWN if each in tree), "")
+def _shown(tree: FileTree, before: FileTree | None, wanted: str) -> ShownFile | None:
+    known = {**(before or {}), **tree}
+    path = wanted if wanted in known else next((each for each in FIRST_SHOWN if each in tree), "")
     path = path or next(iter(tree), "")
     if not path:
         return None
-    file = tree[path]
-    text = text_of(file)
+    file = known[path]
+    change = None if before is None else _change(path, before, tree)
+    text = text_of(file) if change is None else None
     return ShownFile(
         path=path,
         size=len(file.content),
         executable=file.executable,
         link=file.link,
         html=coloured(text, path) if text is not None else None,
-        lines=text.count("\n") + 1 if text is not None else 0,
+        change=change,
     )
+
+
+def _change(path: str, before: FileTree, after: FileTree) -> FileChange | None:
+    """Return what would change in a file; None where nothing would, or the whole file is new."""
+    old, new = (FileTree({path: tree[path]} if path in tree else {}) for tree in (before, after))
+    found = differences(old, new) if old else ()
+    return found[0] if found and found[0].hunks else None

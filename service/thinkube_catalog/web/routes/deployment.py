@@ -36,6 +36,7 @@ from thinkube_catalog.web import urls
 from thinkube_catalog.web.fields import SentFields
 from thinkube_catalog.web.pages import DeploymentPage, RemovalPage, RemovedPage, RevisionPage
 from thinkube_catalog.web.pipeline import steps_of
+from thinkube_catalog.web.routes.upgrade import proposal_lines
 from thinkube_catalog.web.site import Site, redirect
 from thinkube_catalog.web.trees import differences
 
@@ -166,6 +167,7 @@ def _page(site: Site, deployment: Deployment, container: str) -> DeploymentPage:
         revisions=revisions,
         history_error=history_error,
         newest=_newest(site, deployment),
+        proposals=proposal_lines(site, deployment),
         key=uuid4().hex,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Annotated
 from uuid import uuid4
@@ -11,11 +12,12 @@ from uuid import uuid4
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from thinkube_catalog.domain.deployments import DeploymentSummary
+from thinkube_catalog.domain.deployments import DeploymentSummary, KeyReusedError
 from thinkube_catalog.domain.errors import CatalogError
-from thinkube_catalog.operations import changes
+from thinkube_catalog.operations import changes, upgrade
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.releases import is_newer
+from thinkube_catalog.operations.upgrade import UpgradeInvalidError, UpgradeRequest
 from thinkube_catalog.web import urls
 from thinkube_catalog.web.fields import Fields, SentFields
 from thinkube_catalog.web.pages import BulkPage, BulkPlan, DeploymentLine, DeploymentsPage, Option
@@ -24,7 +26,10 @@ from thinkube_catalog.web.site import Site
 PER_PAGE = 50
 MOST_OPTIONS = 200
 MOST_AT_ONCE = 200
-ACTIONS = ("retry", "remove")
+MOST_PLANNED = 20
+"""Merging takes a while, so the plan of a long list says no more than the releases."""
+
+ACTIONS = ("retry", "upgrade", "remove")
 
 _BY: Mapping[str, Callable[[DeploymentSummary], str]] = {
     name: attrgetter(name) for name in ("template", "version", "owner", "state")
@@ -59,8 +64,10 @@ def routes(site: Site) -> APIRouter:
         if action not in ACTIONS:
             action = ACTIONS[0]
         confirmed = fields.get("confirmed") == "true"
-        act = _perform if confirmed else _plan
-        plans = tuple(act(site.platform, action, name, fields) for name in names)
+        if confirmed:
+            plans = tuple(_perform(site.platform, action, name, fields) for name in names)
+        else:
+            plans = tuple(_plan(site, action, name, n) for n, name in enumerate(names))
         page = BulkPage(
             title=site.texts(f"bulk.{action}", n=len(names)),
             action=action,
@@ -132,14 +139,42 @@ def _options(
     return tuple(Option(value, value, count) for value, count in ordered[:MOST_OPTIONS] if value)
 
 
-def _plan(platform: Platform, action: str, name: str, _fields: Fields) -> BulkPlan:
+def _plan(site: Site, action: str, name: str, place: int) -> BulkPlan:
+    platform = site.platform
     try:
         if action == "remove":
             return BulkPlan(name, changes.removal_plan(platform, name))
+        if action == "upgrade" and place < MOST_PLANNED:
+            return _upgrade_plan(site, name)
         platform.deployments.get(name)
     except CatalogError as error:
         return BulkPlan(name, (), str(error))
     return BulkPlan(name, ())
+
+
+def _upgrade_plan(site: Site, name: str) -> BulkPlan:
+    planned = upgrade.plan(site.platform, UpgradeRequest(name))
+    if planned.problems:
+        return BulkPlan(name, (), "; ".join(map(str, planned.problems)))
+    before, after = (upgrade.name_of(each.release) for each in (planned.before, planned.deployment))
+    files = len(upgrade.changed_paths(planned.ours, planned.merge.files))
+    said = [
+        site.texts("bulk.to", before=before, after=after),
+        site.texts("bulk.changes", n=files),
+        *([site.texts("bulk.conflicts", n=len(planned.conflicts))] if planned.conflicts else ()),
+    ]
+    return BulkPlan(name, (), said=" · ".join(said))
+
+
+def _upgrade(platform: Platform, name: str, fields: Fields) -> None:
+    asked = UpgradeRequest(name, apply=fields.get("apply") == "true", key=fields.get("key"))
+    try:
+        upgrade.request(platform, asked)
+    except (UpgradeInvalidError, KeyReusedError):
+        if not asked.apply:
+            raise
+        # What is in conflict is only proposed, now or when this was sent before.
+        upgrade.request(platform, replace(asked, apply=False))
 
 
 def _perform(platform: Platform, action: str, name: str, fields: Fields) -> BulkPlan:
@@ -152,6 +187,8 @@ def _perform(platform: Platform, action: str, name: str, fields: Fields) -> Bulk
                 volumes=fields.get("volumes") == "true",
                 key=fields.get("key"),
             )
+        elif action == "upgrade":
+            _upgrade(platform, name, fields)
         else:
             changes.retry(platform, name)
     except CatalogError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import re
 from pathlib import Path, PurePosixPath
 
 from fastapi import APIRouter, Request
@@ -15,7 +14,7 @@ from thinkube_catalog.domain.catalog import CatalogEntry, Release, Source
 from thinkube_catalog.domain.deployments import DeploymentSummary
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.questions import Question
-from thinkube_catalog.operations import browse, forms
+from thinkube_catalog.operations import browse, changelog, forms
 from thinkube_catalog.web import readme, security, urls
 from thinkube_catalog.web.pages import ReleaseLine, TemplatePage
 from thinkube_catalog.web.site import Site
@@ -24,9 +23,8 @@ MOST_USERS = 8
 MOST_RELEASES = 20
 LARGEST_PICTURE = 4 * 1024 * 1024
 LONGEST_NOTES = 256 * 1024
-_CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md")
+_SAID = ("questions",)
 _LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "COPYING")
-_NOTE = re.compile(r"^##\s+\[?v?(?P<version>[0-9][^\s\]]*)\]?.*$", re.MULTILINE)
 
 
 def routes(site: Site) -> APIRouter:
@@ -60,9 +58,10 @@ def _page(site: Site, entry: CatalogEntry) -> TemplatePage:
         found = _picture(root, source.removeprefix("./"))
         return urls.template_file(entry.name, source.removeprefix("./")) if found else ""
 
-    read = readme.read(details.readme, picture)
-    users = [each for each in site.platform.deployments.summaries() if each.template == entry.name]
     questions, error = _questions(site, entry, details.release)
+    above = readme.first_picture(details.readme, picture)
+    read = readme.read(details.readme, picture, above=above, said=_SAID if questions else ())
+    users = [each for each in site.platform.deployments.summaries() if each.template == entry.name]
     return TemplatePage(
         title=details.title,
         entry=entry,
@@ -71,7 +70,7 @@ def _page(site: Site, entry: CatalogEntry) -> TemplatePage:
         readme=read.body,
         against=read.against,
         headings=read.headings,
-        picture=readme.first_picture(details.readme, picture),
+        picture=above,
         licence=_licence(root),
         questions=questions,
         questions_error=error,
@@ -95,26 +94,19 @@ def _questions(
 def _releases(
     details: browse.TemplateDetails, root: Path, users: list[DeploymentSummary]
 ) -> tuple[ReleaseLine, ...]:
-    notes = _notes(root)
+    notes = changelog.notes(root)
     return tuple(
         ReleaseLine(
             release=release,
-            changes=notes.get(release.version.removeprefix("v"), Markup()),
+            changes=_changes(notes.get(release.version.removeprefix("v"), "")),
             users=tuple(each for each in users if each.version == release.version),
         )
         for release in details.releases[:MOST_RELEASES]
     )
 
 
-def _notes(root: Path) -> dict[str, Markup]:
-    """Return what the template's changelog says of each version."""
-    text = next((found for name in _CHANGELOGS if (found := _text(root, name))), "")
-    matches = list(_NOTE.finditer(text))
-    ends = [*(match.start() for match in matches[1:]), len(text)]
-    return {
-        match["version"]: readme.read(text[match.end() : end], lambda _source: "").body
-        for match, end in zip(matches, ends, strict=bool(matches))
-    }
+def _changes(note: str) -> Markup:
+    return readme.read(note, lambda _source: "").body if note else Markup()
 
 
 def _licence(root: Path) -> str:

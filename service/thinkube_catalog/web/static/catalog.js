@@ -1,6 +1,9 @@
 // Search as you type; the address always says what is shown.
 import { announce } from "./texts.js";
-import { visit } from "./swapping.js";
+import { refresh, visit } from "./swapping.js";
+
+const SOON = 700;
+const SELDOM = 15000;
 
 export function start() {
   const form = document.querySelector("[data-search]");
@@ -38,6 +41,15 @@ export function start() {
     input.value = shown.get("q") ?? "";
   });
   document.addEventListener("keydown", (event) => keys(event, input));
+  complete();
+}
+
+// Cards of templates that nobody had looked at are completed once somebody has.
+async function complete(wait = SOON) {
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  const open = document.querySelector("[data-unchecked]") && !document.hidden;
+  if (open) await refresh().catch(() => {}); // The next turn tries again.
+  complete(open ? Math.min(wait * 2, SELDOM) : SOON);
 }
 
 function keys(event, input) {

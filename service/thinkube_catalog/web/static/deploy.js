@@ -1,5 +1,5 @@
 // The live form: after each change the server evaluates everything anew and says what to show.
-import { announce } from "./texts.js";
+import { announce, text } from "./texts.js";
 import { load, renew } from "./swapping.js";
 
 let form;
@@ -117,6 +117,8 @@ function changedByHand(old, fresh) {
 }
 
 function parts(old, fresh) {
+  const error = fresh.querySelector("[data-part=error]")?.textContent.trim() ?? "";
+  if (error && error !== old.querySelector("[data-part=error]").textContent.trim()) announce(error);
   old.className = fresh.className;
   for (const part of fresh.querySelectorAll("[data-part]")) {
     const mine = old.querySelector(`[data-part="${part.dataset.part}"]`);
@@ -133,10 +135,14 @@ function parts(old, fresh) {
 
 function filter(input) {
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const each of document.getElementById(input.dataset.filter).querySelectorAll("[data-words]")) {
+  const choices = [...document.getElementById(input.dataset.filter).querySelectorAll("[data-words]")];
+  for (const each of choices) {
     const known = each.dataset.words.toLowerCase();
     each.hidden = !words.every((word) => known.includes(word)) && !each.querySelector(":checked");
   }
+  const found = text("models", { n: choices.filter((each) => !each.hidden).length, all: choices.length });
+  document.getElementById(input.getAttribute("aria-describedby")).textContent = found;
+  announce(found);
 }
 
 // A draft survives a reload in this tab; secrets are no part of it.

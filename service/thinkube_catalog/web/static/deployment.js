@@ -40,13 +40,20 @@ async function show() {
   const { response, page } = await load(location.href);
   if (response.status === 410 || response.status === 404) return location.reload();
   if (!response.ok) return;
-  const before = document.getElementById("state").textContent;
+  const before = progress();
   offerContainers(page);
   renew(page);
   seen = new Date();
   shownAt = performance.now();
-  const after = document.getElementById("state").textContent;
+  const after = progress();
   if (before !== after) announce(after);
+}
+
+// What is worth saying when it changes: not each message, and not each second that passes.
+function progress() {
+  const state = document.getElementById("state").textContent.trim();
+  const step = document.querySelector(".step-active")?.dataset.step;
+  return step ? text("step", { state, step }) : state;
 }
 
 function reload() {

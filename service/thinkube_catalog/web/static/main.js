@@ -10,12 +10,9 @@ startCopying();
 startSwapping();
 
 const own = document.body.dataset.script;
-if (own === "catalog") import("./catalog.js").then(begin);
-if (own === "deploy") import("./deploy.js").then(begin);
-if (own === "deployment") import("./deployment.js").then(begin);
-if (own === "deployments") import("./deployments.js").then(begin);
+if (own) import(`./${own}.js`).then((module) => { module.start(); ready(); });
+else ready();
 
-function begin(module) {
-  module.start();
+function ready() {
   document.body.dataset.ready = "yes";
 }

@@ -1,0 +1,76 @@
+"""What `tkt doctor` says of the token that Argo CD reads by, and of webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.administered.gitea import Account, AdministeredGitea, Team, Token, administered_gitea
+from thinkube_catalog.adapters.gitea.reading import check_reading
+from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
+from thinkube_catalog.domain.checks import Check
+
+ORG = "thinkube-deployments"
+OURS = ("read:user", "write:organization", "write:repository")
+TARGET = "https://catalog.example.org/api/v1/hooks/gitea"
+
+
+@pytest.fixture
+def gitea() -> Iterator[AdministeredGitea]:
+    with administered_gitea() as made:
+        made.accounts["catalog"] = Account("x", tokens=[Token(1, "t", OURS, "service-token")])
+        reader = Account("x", tokens=[Token(2, "t", ("read:repository",), "reading-token")])
+        made.accounts["reader"] = reader
+        made.found(ORG, "catalog")
+        made.repositories[ORG].add("chat")
+        made.organisations[ORG].append(Team(9, "readers", {}, {"reader"}))
+        yield made
+
+
+def look(gitea: AdministeredGitea, token: str = "reading-token") -> Check:  # noqa: S107 (made up)
+    (check,) = check_reading(gitea.url, token, "service-token", ORG)
+    return check
+
+
+def test_a_token_that_reads_and_no_more_is_good(gitea: AdministeredGitea) -> None:
+    before = gitea.state()
+    check = look(gitea)
+    assert (check.good, check.warning, gitea.state()) == (True, False, before)
+
+
+def test_one_that_is_not_accepted_is_told_by_its_own_setting(gitea: AdministeredGitea) -> None:
+    check = look(gitea, "another")
+    assert (check.good, "THINKUBE_GITEA_READ_TOKEN" in check.message) == (False, True)
+
+
+def test_one_that_writes_is_a_warning(gitea: AdministeredGitea) -> None:
+    gitea.accounts["reader"].tokens[0].scopes = ("write:repository",)
+    check = look(gitea)
+    assert (check.good, check.warning, "write:repository" in check.message) == (True, True, True)
+
+
+def test_one_without_the_scope_is_told(gitea: AdministeredGitea) -> None:
+    gitea.accounts["reader"].tokens[0].scopes = ("read:user",)
+    assert "lacks read:repository" in look(gitea).message
+
+
+def test_one_that_does_not_see_our_repositories_is_told(gitea: AdministeredGitea) -> None:
+    gitea.team(ORG, "readers").members.clear()
+    check = look(gitea)
+    assert (check.good, f"{ORG}/chat" in check.message, "team" in check.mend) == (False, True, True)
+
+
+def test_repositories_that_tell_nobody_of_pushes_are_named(gitea: AdministeredGitea) -> None:
+    def checked() -> list[Check]:
+        return check_webhooks(gitea.url, "service-token", ORG, [TARGET])
+
+    (check,) = checked()
+    assert (check.warning, "chat will not tell" in check.message) == (True, True)
+    gitea.hooks["chat"] = [{"active": True, "config": {"url": f"{TARGET}?key=abc"}}]
+    (check,) = checked()
+    assert (check.good, check.warning) == (True, False)
+    gitea.hooks["chat"][0]["active"] = False
+    assert checked()[0].warning
+    gitea.repositories[ORG].clear()
+    assert checked() == []

@@ -1,0 +1,215 @@
+"""An Argo CD that stands in, as its administrator sees it: projects, tokens, credentials.
+
+It answers as Argo CD 3.5 does, also where that is surprising. Its webhooks are checked by what the
+cluster's Secret holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import fnmatch
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.faulty import Faulty, FaultyHandler, Reply, serving
+
+PASSWORD = "admin-password"
+Json = dict[str, Any]
+
+
+def jwt(**claims: Any) -> str:
+    """Return a token that says this of itself."""
+    parts = [{"alg": "HS256"}, claims, secrets.token_hex(8)]
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
+    return ".".join(part.decode().rstrip("=") for part in encoded)
+
+
+@dataclass(kw_only=True)
+class AdministeredArgoCd(Faulty):
+    """Its content, for tests to look at and to change as somebody else would."""
+
+    version: str = "v3.5.1+109ca7c"
+    projects: dict[str, Json] = field(default_factory=dict)
+    credentials: dict[str, Json] = field(default_factory=dict)
+    repositories: list[Json] = field(default_factory=list)
+    sessions: dict[str, str] = field(default_factory=dict)  # token to subject
+    webhook_secret: Callable[[], str] = str
+    webhooks: list[Json] = field(default_factory=list)
+    taken: int = 100
+
+    def tokens(self, project: str, role: str) -> list[Json]:
+        status = self.projects[project].setdefault("status", {})
+        found: list[Json] = (
+            status.setdefault("jwtTokensByRole", {}).setdefault(role, {}).setdefault("items", [])
+        )
+        return found
+
+    def issue(self, project: str, role: str, id_: str, seconds: int) -> str:
+        """Make a token of a role, as its administrator does."""
+        now = int(time.time())
+        end = {"exp": now + seconds} if seconds else {}
+        token = jwt(sub=f"proj:{project}:{role}", jti=id_, iat=now, **end)
+        self.tokens(project, role).append({"id": id_, "iat": now, **end})
+        self.sessions[token] = f"proj:{project}:{role}"
+        return token
+
+    def good(self, token: str) -> bool:
+        """Say whether a token is accepted: a withdrawn one is not."""
+        subject = self.sessions.get(token)
+        if subject is None or not subject.startswith("proj:"):
+            return subject is not None
+        _, project, role = subject.split(":")
+        middle = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        return any(each["id"] == claims["jti"] for each in self.tokens(project, role))
+
+    def state(self) -> object:
+        """Return everything that there is, but for values."""
+        return copy.deepcopy((self.projects, sorted(self.credentials)))
+
+
+@contextmanager
+def administered_argocd() -> Generator[AdministeredArgoCd]:
+    """Serve, on a free port."""
+    argocd = AdministeredArgoCd()
+    with serving(argocd, _Handler):
+        yield argocd
+
+
+class _Handler(FaultyHandler):
+    stand_in: AdministeredArgoCd
+
+    def answer(self) -> None:
+        path = urlsplit(self.path).path
+        length = int(self.headers.get("Content-Length", 0))
+        content = self.rfile.read(length)
+        with self.stand_in.lock:
+            if path == "/api/version":
+                self.send(Reply(200, {"Version": self.stand_in.version}))
+            elif path == "/api/webhook":
+                self.send(self._webhook(content))
+            else:
+                self.send(self._call(path, json.loads(content or b"{}")))
+
+    def _webhook(self, content: bytes) -> Reply:
+        secret = self.stand_in.webhook_secret().encode()
+        signature = hmac.new(secret, content, hashlib.sha256).hexdigest()
+        if secret and self.headers.get("X-Gogs-Signature") != signature:
+            return Reply(400, "Webhook processing failed")
+        self.stand_in.webhooks.append(json.loads(content))
+        return Reply(200)
+
+    def _call(self, path: str, body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)
+        if self.command != "GET" and self.headers.get("Content-Type") != "application/json":
+            return Reply(415, "Invalid content type")
+        parts = [unquote(part) for part in path.split("/") if part][2:]
+        if parts == ["session"]:
+            return self._session(body)
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not self.stand_in.good(token):
+            return _refused(401, 16, "invalid session")
+        subject = self.stand_in.sessions[token]
+        if parts == ["session", "userinfo"]:
+            return Reply(200, {"loggedIn": True, "username": subject, "iss": "argocd"})
+        match parts:
+            case ["account", "can-i", resource, action, *object_]:
+                if "/" in action:
+                    return _refused(400, 3, "no such action")
+                may = self._may(subject, resource, action, "/".join(object_))
+                return Reply(200, {"value": "yes" if may else "no"})
+            case ["projects", *rest]:
+                return self._project(subject, rest, body)
+            case ["repocreds"]:
+                return self._credentials(subject, body)
+            case ["repositories"]:
+                mine = self.stand_in.repositories
+                return Reply(200, {"items": mine} if mine else {"metadata": {}})
+        return _refused(404, 5, "not found")
+
+    def _session(self, body: Any) -> Reply:
+        if body != {"username": "admin", "password": PASSWORD}:
+            return _refused(401, 16, "Invalid username or password")
+        token = jwt(sub="admin:login", jti=secrets.token_hex(4))
+        self.stand_in.sessions[token] = "admin"
+        return Reply(200, {"token": token})
+
+    def _may(self, subject: str, resource: str, action: str, object_: str) -> bool:
+        if subject == "admin":
+            return True
+        if not subject.startswith("proj:"):
+            return False
+        _, project, role = subject.split(":")
+        for each in self.stand_in.projects[project]["spec"].get("roles") or ():
+            for line in each["policies"] if each["name"] == role else ():
+                fields = [field.strip() for field in line.split(",")]
+                asked = (subject, resource, action, object_)
+                wanted = zip(asked, fields[1:5], strict=True)
+                if all(fnmatch.fnmatchcase(one, pattern) for one, pattern in wanted):
+                    return bool(fields[5] == "allow")
+        return False
+
+    def _project(self, subject: str, rest: list[str], body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)
+        projects = self.stand_in.projects
+        administrator = subject == "admin"
+        match self.command, rest:
+            case "GET", [name] if administrator or subject.startswith(f"proj:{name}:"):
+                return Reply(200, projects[name]) if name in projects else _refused(404, 5, "no")
+            case "POST", [] if administrator:
+                project = body["project"]
+                name = project["metadata"]["name"]
+                if name in projects:
+                    return _refused(400, 3, "existing project spec is different")
+                return self._stored(name, project)
+            case "PUT", [name] if administrator:
+                version = projects[name]["metadata"]["resourceVersion"]
+                if body["project"]["metadata"].get("resourceVersion") != version:
+                    return _refused(409, 10, "the object has been modified")
+                return self._stored(name, body["project"])
+            case "POST", [name, "roles", role, "token"] if administrator:
+                if any(each["id"] == body["id"] for each in self.stand_in.tokens(name, role)):
+                    return _refused(400, 3, "Token id already exists")
+                token = self.stand_in.issue(name, role, body["id"], body["expiresIn"])
+                self._touch(name)
+                return Reply(200, {"token": token})
+            case "DELETE", [name, "roles", role, "token", iat] if administrator:
+                id_ = parse_qs(urlsplit(self.path).query)["id"][0]
+                there = self.stand_in.tokens(name, role)
+                there[:] = [it for it in there if (it["id"], str(it["iat"])) != (id_, iat)]
+                self._touch(name)
+                return Reply(200, {})
+        return _refused(403, 7, "permission denied")
+
+    def _stored(self, name: str, project: Json) -> Reply:
+        kept = json.loads(json.dumps(project))
+        kept["spec"] = {key: value for key, value in kept["spec"].items() if value != []}
+        self.stand_in.projects[name] = kept
+        self._touch(name)
+        return Reply(200, kept)
+
+    def _touch(self, name: str) -> None:
+        self.stand_in.taken += 1
+        self.stand_in.projects[name]["metadata"]["resourceVersion"] = str(self.stand_in.taken)
+
+    def _credentials(self, subject: str, body: Any) -> Reply:
+        there = self.stand_in.credentials
+        if subject != "admin":
+            return Reply(200, {"metadata": {}})
+        if self.command == "POST":
+            there[body["url"]] = body
+            return Reply(200, {"url": body["url"]})
+        shown = [{"url": it["url"], "username": it["username"]} for it in there.values()]
+        return Reply(200, {"items": shown} if shown else {"metadata": {}})
+
+
+def _refused(status: int, code: int, message: str) -> Reply:
+    body = {"error": message, "message": message, "code": code, "details": []}
+    return Reply(status, body)
