@@ -6,6 +6,7 @@ import copy
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ RIGHTS = frozenset(
     }
 )
 REFRESH = "argocd.argoproj.io/refresh"
+_COMPARE_OPTIONS = "argocd.argoproj.io/compare-options"
 TICK = 0.02
 
 
@@ -43,6 +45,7 @@ class Record:
     live: dict[tuple[str, str], Live] = field(default_factory=dict)
     looked_at: float = 0.0
     held: str = ""  # a finalizer of something that does not go
+    blind_for: str = ""  # a commit that could not be compared, and is now taken to be there
 
     @property
     def name(self) -> str:
@@ -121,6 +124,7 @@ def _advance(argocd: ArgoCdStandIn, record: Record) -> None:
         record.looked_at = time.monotonic()
         if asked == "hard":
             argocd.poisoned.clear()
+            record.blind_for = ""
         _compare(argocd, record)
         argocd.touch(record)
     elif any(changed):
@@ -139,7 +143,7 @@ def head(argocd: ArgoCdStandIn, record: Record) -> str:
     except CatalogError as error:
         raise Refused("authentication required: Repository not found") from error
     if head is None:
-        raise Refused("unable to resolve 'main' to a commit SHA")
+        raise Refused("failed to list refs: remote repository is empty")
     return head.id
 
 
@@ -169,11 +173,12 @@ def _compare(argocd: ArgoCdStandIn, record: Record) -> None:
             (each["kind"], each["metadata"]["name"]): each
             for each in _manifests(argocd, record, commit)
         }
+        _diff(argocd, record, commit, wanted.values())
     except Refused as refused:
         message = f"Failed to load target state: {refused}"
         status["conditions"] = [{"type": "ComparisonError", "message": message}]
-        status["sync"] = {"status": "Unknown"}
-        status.setdefault("health", {"status": "Unknown"})
+        status["sync"] = {"status": "Unknown", "revision": "main"}
+        status.setdefault("health", {"status": "Healthy"})
         status["reconciledAt"] = stamp()
         return
     status.pop("conditions", None)
@@ -183,12 +188,29 @@ def _compare(argocd: ArgoCdStandIn, record: Record) -> None:
     extra = [key for key in record.live if key not in wanted and not record.live[key].kept]
     missing = wanted.keys() - record.live.keys()
     changed = any(record.live[key].applied != wanted[key] for key in wanted.keys() - missing)
-    synced = same or not (extra or missing or changed)
+    synced = same or not (extra or missing or changed) or record.blind_for == commit
+    routes = any(kind == "HTTPRoute" for kind, _ in record.live)
+    if routes and "ServerSideDiff=true" not in record.annotations.get(_COMPARE_OPTIONS, ""):
+        synced = False  # the defaults of kinds that others define are known to the cluster alone
     status["sync"] = {"status": "Synced" if synced else "OutOfSync", "revision": commit}
     status["reconciledAt"] = stamp()
     observe(record, wanted)
     if not synced:
         _auto_sync(argocd, record, commit)
+
+
+def _diff(
+    argocd: ArgoCdStandIn, record: Record, commit: str, wanted: Iterable[dict[str, Any]]
+) -> None:
+    """Ask the cluster what would change. What failed is taken from the cache the next time."""
+    if record.blind_for == commit:
+        return
+    for each in wanted:
+        try:
+            check(each, argocd.cluster.namespaces)
+        except Refused as refused:
+            record.blind_for = commit
+            raise Refused(f"Failed to compare desired state to live state: {refused}") from refused
 
 
 def observe(record: Record, wanted: dict[tuple[str, str], Any] | None = None) -> None:

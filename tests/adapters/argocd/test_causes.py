@@ -352,7 +352,16 @@ OF_RECORDS = {
         CauseKind.SYNC_ERROR,
         "no branch main",
     ),
-    "no folder": (unread("k8s: app path does not exist"), CauseKind.SYNC_ERROR, "no folder k8s"),
+    "no folder": (
+        unread("k8s: app path does not exist"),
+        CauseKind.INVALID_OBJECT,
+        "no folder k8s",
+    ),
+    "the cluster would refuse it": (
+        unread("Failed to compare desired state: failed to create typed patch object: .spec.ports"),
+        CauseKind.INVALID_OBJECT,
+        "is not valid",
+    ),
     "no right to read": (
         unread("authentication required: Repository not found"),
         CauseKind.REPOSITORY_UNREACHABLE,

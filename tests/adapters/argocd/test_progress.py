@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from thinkube_catalog.adapters.argocd.answers import ArgoApplication
+from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Tree
 from thinkube_catalog.adapters.argocd.desired import MISSING, NAME, SERVING
 from thinkube_catalog.adapters.argocd.progress import Stage, progress
-from thinkube_catalog.adapters.argocd.status import Details, status_of
+from thinkube_catalog.adapters.argocd.status import Details, newest_pods, status_of
 from thinkube_catalog.domain.gitops import ApplicationStatus, Health
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -52,11 +52,12 @@ MOMENTS = {
     "no commit": (
         a_record(
             status={
-                "sync": {"status": "Unknown"},
+                "sync": {"status": "Unknown", "revision": "main"},
+                "health": {"status": "Healthy"},
                 "conditions": [
                     {
                         "type": "ComparisonError",
-                        "message": "unable to resolve 'main' to a commit SHA",
+                        "message": "failed to list refs: remote repository is empty",
                     }
                 ],
             }
@@ -126,6 +127,12 @@ MOMENTS = {
         NEW,
         Health.HEALTHY,
     ),
+    "said to be there, never applied": (
+        a_record(SERVES_OLD, status={**compared(NEW), "operationState": an_operation(OLD)}),
+        Stage.UNCONFIRMED,
+        NEW,
+        Health.PROGRESSING,
+    ),
     "suspended": (
         a_record(status={**compared(NEW, health="Suspended"), "operationState": an_operation(NEW)}),
         Stage.RUNNING,
@@ -182,7 +189,7 @@ MOMENTS = {
         a_record(
             SERVES_OLD,
             status={
-                **compared("", "Unknown"),
+                **compared("main", "Unknown"),
                 "operationState": an_operation(OLD),
                 "conditions": [{"type": "ComparisonError", "message": "dial tcp: refused"}],
             },
@@ -228,6 +235,30 @@ def test_a_healthy_application_without_its_secret_has_failed() -> None:
     found = state_of(lacking)
     assert (found.failed, found.serving, found.health) == (True, "", Health.DEGRADED)
     assert "TOKEN" in found.causes[0].message
+
+
+def a_node(kind: str, name: str, owner: str, revision: int = 0) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "name": name,
+        "uid": name,
+        "parentRefs": [{"uid": owner}],
+        "info": [{"name": "Revision", "value": f"Rev:{revision}"}],
+        "health": {"status": "Healthy"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("pods", "newest"),
+    [({"a": "first"}, ["a"]), ({"a": "first", "b": "second"}, ["b"]), ({"b": "second"}, ["b"])],
+)
+def test_pods_of_the_newest_generation_are_those_that_are_there(
+    pods: dict[str, str], newest: list[str]
+) -> None:
+    sets = [a_node("ReplicaSet", "first", "web", 1), a_node("ReplicaSet", "second", "web", 2)]
+    nodes = [*sets, *(a_node("Pod", pod, owner) for pod, owner in pods.items())]
+    tree = Tree.model_validate({"nodes": nodes})
+    assert [node.name for node in newest_pods(tree)] == newest
 
 
 def test_an_address_is_told_once_something_serves() -> None:

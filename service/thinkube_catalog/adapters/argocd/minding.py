@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from uuid import uuid4
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
 from thinkube_catalog.adapters.argocd.applications import Applications
@@ -95,6 +96,15 @@ class Minder:
         head = "" if now.stage is Stage.REMOVING else self.head_of(there)
         if head not in {"", now.wanted} and self._is_due(name, "refresh", head):
             self._applications.refresh(name)
+        elif now.stage is Stage.UNCONFIRMED and self._is_due(name, "sync", now.wanted):
+            self._confirm(name, now.wanted)
+
+    def _confirm(self, name: str, commit: str) -> None:
+        """Have a commit applied that Argo CD takes to be there: it costs little if it is."""
+        try:
+            self._applications.sync(name, uuid4().hex)
+        except CatalogError as error:
+            _log.info("%s of %s is not confirmed: %s", commit, name, error)
 
     def _is_due(self, name: str, what: str, commit: str) -> bool:
         now = time.monotonic()

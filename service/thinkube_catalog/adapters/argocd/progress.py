@@ -1,11 +1,14 @@
 """How far a commit has come, read from Argo CD's record alone.
 
 A sync is over when no operation is asked for and its state has ended; what Argo CD then says of
-objects and their health counts once it has compared again (`reconciledAt`).
+objects and their health counts once it has compared again (`reconciledAt`). That nothing differs
+counts for nothing unless a sync has applied that very commit: after a comparison that failed,
+Argo CD may say so of a commit that the cluster would refuse.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -15,7 +18,8 @@ from thinkube_catalog.adapters.argocd.desired import SERVING, missing_of
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _UNREADABLE = {"ComparisonError", "InvalidSpecError", "UnknownError"}
-_NO_COMMIT = "unable to resolve 'main' to a commit"  # what a branch that is not there is called
+_NO_COMMIT = re.compile(r"remote repository is empty|unable to resolve '.*' to a commit")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Stage(Enum):
@@ -28,6 +32,7 @@ class Stage(Enum):
     SYNCING = auto()
     REFUSED = auto()  # the sync has failed, with all its retries
     SETTLING = auto()  # the sync is over, and its effect not seen yet
+    UNCONFIRMED = auto()  # said to be there already, and never applied
     NOTHING = auto()  # there, and without a single object
     RUNNING = auto()  # all is applied; how it is, its health says
 
@@ -73,6 +78,12 @@ def is_syncing(there: ArgoApplication) -> bool:
 
 
 def _wanted(there: ArgoApplication) -> str:
+    """Return the newest commit that Argo CD names; a branch stands where it could not read one."""
+    named = _named(there)
+    return named if _COMMIT.fullmatch(named) else ""
+
+
+def _named(there: ArgoApplication) -> str:
     status, state = there.status, there.status.operation_state
     if there.operation is not None and state is None and there.operation.sync.revision:
         return there.operation.sync.revision
@@ -93,7 +104,7 @@ def _stage(there: ArgoApplication) -> Stage:
         return Stage.REFUSED
     unreadable = [each for each in status.conditions if each.type in _UNREADABLE]
     if unreadable:
-        empty = all(_NO_COMMIT in each.message for each in unreadable)
+        empty = all(_NO_COMMIT.search(each.message) for each in unreadable)
         return Stage.NO_COMMIT if empty else Stage.UNREADABLE
     return _compared(there)
 
@@ -110,4 +121,7 @@ def _compared(there: ArgoApplication) -> Stage:
     stale = ended is not None and (status.reconciled_at or _BEGINNING) < ended
     if stale or status.sync.status != "Synced":
         return Stage.SETTLING
+    applied = state is not None and state.phase == "Succeeded"
+    if state is None or not applied or state.revision != status.sync.revision:
+        return Stage.UNCONFIRMED
     return Stage.RUNNING

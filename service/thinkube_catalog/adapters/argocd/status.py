@@ -35,7 +35,7 @@ _WORST_FIRST = (
     Health.HEALTHY,
 )
 _ROUTES = {"HTTPRoute", "Ingress", "Route"}
-_FINAL = {CauseKind.INVALID_OBJECT, CauseKind.BAD_DESCRIPTOR, CauseKind.SYNC_ERROR}
+_FINAL = {CauseKind.INVALID_OBJECT, CauseKind.ADMISSION_DENIED, CauseKind.QUOTA}
 """Kinds of causes that only another commit mends, where the repository cannot be read."""
 
 
@@ -114,6 +114,7 @@ def _message(now: Progress, causes: Sequence[Cause], health: Health) -> str:
         Stage.UNREADABLE: "the repository cannot be read",
         Stage.SYNCING: f"applying {commit}",
         Stage.SETTLING: f"{commit} is applied",
+        Stage.UNCONFIRMED: f"{commit} is to be applied",
     }.get(now.stage, f"{commit} is starting" if now.health == "Progressing" else str(health))
     if now.retries:
         told = f"{told}, attempt {now.retries + 1}"
@@ -167,19 +168,21 @@ def _by_component(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 
 def newest_pods(tree: Tree) -> list[Node]:
-    """Return the pods of each workload's newest generation; those of older ones are to end.
+    """Return the pods of each workload's newest generation that has any; older ones are to end.
 
     Generations are told by the ReplicaSet that a pod belongs to.
     """
-    sets = {node.uid: node for node in tree.of_kind("ReplicaSet")}
+    pods = tree.of_kind("Pod")
+    parents = {owner.uid for pod in pods for owner in pod.parent_refs}
+    sets = {node.uid: node for node in tree.of_kind("ReplicaSet") if node.uid in parents}
     newest: dict[str, int] = {}
     for node in sets.values():
         for owner in node.parent_refs:
             newest[owner.uid] = max(newest.get(owner.uid, 0), _generation(node))
     found = []
-    for pod in tree.of_kind("Pod"):
-        parents = [sets[each.uid] for each in pod.parent_refs if each.uid in sets]
-        owners = [(node, owner) for node in parents for owner in node.parent_refs]
+    for pod in pods:
+        made_by = [sets[each.uid] for each in pod.parent_refs if each.uid in sets]
+        owners = [(node, owner) for node in made_by for owner in node.parent_refs]
         if all(_generation(node) == newest[owner.uid] for node, owner in owners):
             found.append(pod)
     return found

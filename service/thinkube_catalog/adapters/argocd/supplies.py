@@ -36,10 +36,11 @@ class Supplies:
     def restart_for(self, there: ArgoApplication, notes: Mapping[str, str]) -> bool:
         """Restart what runs with other values than these; say whether there is news to note."""
         before = there.metadata.annotations.get(DELIVERED, "")
-        if before != notes[DELIVERED]:
-            for resource in there.status.resources:
-                if is_restartable(resource):
-                    self._applications.restart(there.metadata.name, resource)
+        restartable = [each for each in there.status.resources if is_restartable(each)]
+        if before != notes[DELIVERED] and restartable:
+            for resource in restartable:
+                self._applications.restart(there.metadata.name, resource)
+            self._applications.refresh(there.metadata.name)  # or the old pods' health is told
         return not notes.items() <= there.metadata.annotations.items()
 
     def _value(self, key: str) -> SecretValue | None:

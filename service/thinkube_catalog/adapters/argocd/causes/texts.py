@@ -108,14 +108,24 @@ SYNC = (
 
 COMPARISON = (
     _rule(
-        r"unable to resolve '.*' to a commit",
+        r"failed to create typed patch|is invalid:|decoding error|error validating",
+        CauseKind.INVALID_OBJECT,
+        "an object in k8s/ is not valid: {text}",
+        "mend thinkube.yaml, have k8s/ made anew, and push",
+    ),
+    _QUOTA,
+    _POD_SECURITY,
+    _WEBHOOK,
+    _WEBHOOK_SILENT,
+    _rule(
+        r"unable to resolve '.*' to a commit|remote repository is empty",
         CauseKind.SYNC_ERROR,
         "the repository has no branch main",
         "push one",
     ),
     _rule(
         r"app path does not exist",
-        CauseKind.SYNC_ERROR,
+        CauseKind.INVALID_OBJECT,
         "the repository has no folder k8s",
         "restore it from the repository's history, or deploy again",
     ),

@@ -1,0 +1,91 @@
+"""The engine on a real Argo CD, a real cluster whose nodes are simulated, and a real Gitea.
+
+Images are not pulled and programs do not run there: what pods say, such as that they crash, is said
+for those that carry the label of a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.argocd.test_argocd_engine import (
+    LEGAL_QA,
+    RECORD,
+    STORES,
+    WITH_TOKEN,
+    with_fault,
+)
+from tests.adapters.local_engine.projects import REPOSITORY, project, push, wait_for, wait_healthy
+from tests.argocd_world import LiveWorld, live_world
+from thinkube_catalog.adapters.argocd.desired import SERVING
+from thinkube_catalog.adapters.gitea import GiteaForge
+from thinkube_catalog.domain.forge import Signature
+from thinkube_catalog.domain.gitops import CauseKind
+from thinkube_catalog.domain.secrets import SecretValue
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveWorld]:
+    with live_world(tmp_path, REPOSITORY) as world:
+        world.forge.ensure_repository(REPOSITORY, LEGAL_QA.marker)
+        yield world
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("image-pull", CauseKind.IMAGE_PULL),
+        ("crash-loop", CauseKind.CRASH_LOOP),
+        ("not-ready", CauseKind.FAILED_PROBE),
+    ],
+)
+def test_what_keeps_simulated_pods_from_being_well_is_named(
+    live: LiveWorld, fault: str, kind: CauseKind
+) -> None:
+    live.engine.ensure_application(LEGAL_QA)
+    signature = Signature("Ada", "ada@example.org", datetime.now(UTC))
+    GiteaForge.publish(live.forge, REPOSITORY, with_fault("one", fault), "Change", signature)
+    status = wait_for(live.engine, lambda it: any(each.container == "web" for each in it.causes))
+    assert kind in {each.kind for each in status.causes}
+
+
+def test_a_new_value_of_a_secret_replaces_simulated_pods(live: LiveWorld) -> None:
+    live.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
+    live.engine.ensure_application(WITH_TOKEN)
+    commit = push(live.forge, project("one", secrets=["TOKEN"]))
+    before = wait_healthy(live.engine, commit).containers[0].started_at
+    live.secrets.put("legal-qa/TOKEN", SecretValue("canary-8"))
+    live.engine.ensure_application(WITH_TOKEN)
+    wait_for(
+        live.engine,
+        lambda it: it.healthy_for(commit.id) and it.containers[0].started_at != before,
+    )
+
+
+def test_claims_stay_without_volumes_and_go_with_them(live: LiveWorld) -> None:
+    live.engine.ensure_application(LEGAL_QA)
+    commit = push(live.forge, project("one", STORES))
+    wait_healthy(live.engine, commit)
+    (left,) = live.engine.remove_application("legal-qa", LEGAL_QA.marker, volumes=False)
+    assert "legal-qa-web-storage" in left
+    assert list(live.cluster.claims(RECORD)) == ["legal-qa-web-storage"]
+    live.engine.ensure_application(LEGAL_QA)
+    live.engine.sync("legal-qa", commit.id)
+    wait_healthy(live.engine, commit)
+    assert live.engine.remove_application("legal-qa", LEGAL_QA.marker, volumes=True) == []
+    assert list(live.cluster.claims(RECORD)) == []
+
+
+def test_what_serves_is_noted_at_the_real_record(live: LiveWorld) -> None:
+    live.engine.ensure_application(LEGAL_QA)
+    commit = push(live.forge, project("one"))
+    wait_healthy(live.engine, commit)
+    record = live.applications.find(RECORD)
+    assert record is not None
+    assert record.metadata.annotations[SERVING] == commit.id
