@@ -118,7 +118,7 @@ class Watcher:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"}
         address = f"{self.url}/api/v1/stream/applications"
         while not self.ended.is_set():
-            with httpx.stream("GET", address, headers=headers, timeout=None) as answer:
+            with httpx.stream("GET", address, headers=headers, timeout=300) as answer:
                 for line in answer.iter_lines():
                     if self.ended.is_set():
                         return

@@ -148,7 +148,7 @@ def head(argocd: ArgoCdStandIn, record: Record) -> str:
 
 
 def _repository(url: str) -> Repository:
-    owner, _, name = url.removeprefix(REPOSITORIES).removesuffix(".git").partition("/")
+    owner, name = url.removesuffix(".git").split("/")[-2:]
     return Repository(owner, name)
 
 

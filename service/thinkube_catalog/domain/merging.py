@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from thinkube_catalog.domain.rendering import File, FileTree
@@ -20,6 +21,8 @@ OURS, THEIRS, BASE = "before updating", "after updating", "last update"
 
 BESIDE = ".from-template"
 """How the name of a file ends that holds the template's version beside the project's own."""
+
+NO_FILES: Mapping[str, File] = MappingProxyType({})
 
 _MARK = re.compile(rb"^(?:<{7} before updating|>{7} after updating)\r?$", re.MULTILINE)
 
@@ -75,10 +78,15 @@ class Merger(Protocol):
         ...
 
 
-def unsettled(files: Mapping[str, File]) -> tuple[str, ...]:
-    """Return the files in which a conflict still stands, by path."""
+def unsettled(files: Mapping[str, File], before: Mapping[str, File] = NO_FILES) -> tuple[str, ...]:
+    """Return the files in which a conflict still stands, by path.
+
+    What `before` holds just so is none of it: somebody may write about marks.
+    """
     found = []
     for path, file in files.items():
+        if before.get(path) == file:
+            continue
         beside = f"{path}/".find(f"{BESIDE}/")
         if beside > 0:
             found.append(path[:beside])

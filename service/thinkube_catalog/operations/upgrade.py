@@ -206,7 +206,11 @@ def proposals(platform: Platform, name: str) -> tuple[Proposal, ...]:
 
 def unsettled_of(platform: Platform, name: str, proposal: Proposal) -> tuple[str, ...]:
     """Return the files of a proposal in which a conflict still stands."""
-    return unsettled(platform.forge.files(repository_of(platform, name), proposal.head))
+    repository = repository_of(platform, name)
+    files, base = (
+        platform.forge.files(repository, each) for each in (proposal.head, proposal.base)
+    )
+    return unsettled(files, base)
 
 
 def withdraw(platform: Platform, name: str, branch: str = "") -> tuple[str, ...]:
@@ -303,7 +307,8 @@ def apply(platform: Platform, run: Run) -> Outcome:
         _record(platform, run, head.id if head else deployment.commit)
         return Done("main holds it already")
     files = platform.forge.files(repository, str(proposed["commit"]))
-    if problems := tuple(map(_unsettled, unsettled(files))):
+    before = platform.forge.files(repository, str(proposed["onto"]))
+    if problems := tuple(map(_unsettled, unsettled(files, before))):
         return Failed(problems)
     known = findings(platform, run, "compare")
     title = f"Upgrade {deployment.template} {known['from']} to {known['to']}"
@@ -450,7 +455,7 @@ def _follow(platform: Platform, draft: UpgradePlan, branch: FileTree, fresh: Mer
         base = platform.forge.files(repository, proposal.base)
         merged = platform.merger.merge(base, draft.ours, branch)
     known = {each.path: each for each in (*fresh.conflicts, *merged.conflicts)}
-    left = unsettled(merged.files)
+    left = unsettled(merged.files, draft.ours)
     conflicts = (known.get(path, _unknown(path, merged.files)) for path in left)
     return Merge(merged.files, tuple(conflicts), fresh.left_deleted)
 

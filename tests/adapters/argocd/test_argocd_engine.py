@@ -78,7 +78,9 @@ def test_project_cluster_namespace_and_path_are_ours_and_the_namespace_is_marked
     assert (spec["source"]["targetRevision"], spec["source"]["path"]) == ("main", "k8s")
     assert spec["syncPolicy"]["automated"] == {"prune": True, "selfHeal": True}
     assert "CreateNamespace=false" in spec["syncPolicy"]["syncOptions"]
-    assert world.cluster.namespaces[RECORD].marker == "deployment-1"
+    namespace = world.cluster.namespaces[RECORD]
+    assert namespace.marker == "deployment-1"
+    assert namespace.labels["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
 def test_objects_of_a_repository_go_to_its_own_namespace_whatever_they_say(
@@ -130,7 +132,7 @@ def test_an_application_that_somebody_else_made_is_left_alone(world: ArgoCdWorld
         world.engine.remove_application("legal-qa", LEGAL_QA.marker, volumes=True)
     assert RECORD in world.argocd.records
     world.argocd.touch(record)
-    wait_until(lambda: not _is_known(world), "the record is not ours any more", 10)
+    wait_until(lambda: not _is_known(world), "the record is not ours any more")
     assert list(world.engine.names()) == []
 
 
@@ -215,7 +217,7 @@ def test_an_application_deleted_by_somebody_is_unknown_soon(world: ArgoCdWorld) 
     world.argocd.drop_watchers()
     with world.argocd.lock:
         del world.argocd.records[RECORD]
-    wait_until(lambda: not _is_known(world), "it is gone", 10)
+    wait_until(lambda: not _is_known(world), "it is gone")
 
 
 def _is_known(world: ArgoCdWorld) -> bool:
@@ -290,14 +292,15 @@ def test_what_was_changed_by_hand_in_the_cluster_is_put_right_without_an_event(
     record = world.argocd.the(RECORD)
     with world.argocd.lock:
         del record.live["Service", "web"]
-        record.annotations["argocd.argoproj.io/refresh"] = "normal"
     seen = set()
 
     def is_back() -> bool:
+        with world.argocd.lock:  # what we note beside it may replace it once
+            record.annotations["argocd.argoproj.io/refresh"] = "normal"
         seen.add(world.engine.status("legal-qa").wanted)
         return ("Service", "web") in record.live
 
-    wait_until(is_back, "the service is back", 10)
+    wait_until(is_back, "the service is back")
     wait_healthy(world.engine, commit)
     assert seen == {commit.id}
 
@@ -467,4 +470,4 @@ def test_what_serves_is_noted_at_the_record(world: ArgoCdWorld) -> None:
     commit = push(world.forge, project("one"))
     wait_healthy(world.engine, commit)
     there = world.argocd.the(RECORD)
-    wait_until(lambda: there.annotations.get(SERVING) == commit.id, "it is noted", 10)
+    wait_until(lambda: there.annotations.get(SERVING) == commit.id, "it is noted")

@@ -28,7 +28,7 @@ def follower(world: ArgoCdWorld, client: ArgoCdClient) -> Iterator[Follower]:
     world.engine.ensure_application(LEGAL_QA)
     follower = Follower(Applications(client, "thinkube"), poll_seconds=0.2)
     follower.start()
-    wait_until(lambda: follower.all() != [], "it is known", 10)
+    wait_until(lambda: follower.all() != [], "it is known")
     yield follower
     follower.stop(client.close)
 
@@ -59,7 +59,7 @@ def test_one_that_is_gone_is_forgotten(world: ArgoCdWorld, follower: Follower) -
     world.argocd.mute = True
     with world.argocd.lock:
         del world.argocd.records[RECORD]
-    wait_until(lambda: follower.all() == [], "it is forgotten", 10)
+    wait_until(lambda: follower.all() == [], "it is forgotten")
     assert follower.find(RECORD) is None
 
 

@@ -265,7 +265,7 @@ def test_a_push_of_a_person_is_seen_and_stays_below_the_next_publication(
     ours = forge.publish(CHAT, a_tree("1"), "First", US)
     assert forge.head(CHAT) == ours
     theirs = push_by_hand(gitea, tmp_path / "clone", "theirs")
-    wait_until(lambda: _id(forge) == theirs, "the push is seen", 10)
+    wait_until(lambda: _id(forge) == theirs, "the push is seen")
     assert forge.files(CHAT, theirs).text("app.py") == "theirs"
     assert forge.publish(CHAT, a_tree("1"), "First", US) == ours
     assert _id(forge) == theirs

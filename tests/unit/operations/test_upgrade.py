@@ -377,6 +377,14 @@ def test_a_proposal_is_withdrawn_once(scene: Scene) -> None:
         upgrade.withdraw(scene.platform, NAME)
 
 
+def test_a_file_that_only_tells_of_marks_stands_in_no_way(scene: Scene) -> None:
+    text = "Copier writes:\n<<<<<<< before updating\n"
+    push(scene, **{"ABOUT.md": text})
+    request(scene)
+    assert request(scene, apply=True).state is RunState.SUCCEEDED
+    assert main(scene).text("ABOUT.md") == text
+
+
 def test_a_file_that_is_in_no_conflict_cannot_be_chosen(scene: Scene) -> None:
     with pytest.raises(upgrade.UpgradeInvalidError) as refused:
         request(scene, theirs=("nothing-like-it",))

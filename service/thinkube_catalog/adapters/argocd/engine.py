@@ -40,6 +40,7 @@ from thinkube_catalog.domain.gitops import (
     EngineBusyError,
     LogLine,
 )
+from thinkube_catalog.domain.kubernetes import NAMESPACE_LABELS
 from thinkube_catalog.domain.secrets import Secrets
 
 _TRIES = 5
@@ -123,7 +124,7 @@ class ArgoCdEngine:
             self._check(there, application.name, application.marker)
         if there is not None and there.metadata.deletion_timestamp is not None:
             raise EngineBusyError(f"{application.name} is still being removed")
-        labels = {**MANAGED, "app.kubernetes.io/name": application.name}
+        labels = {**MANAGED, **NAMESPACE_LABELS, "app.kubernetes.io/name": application.name}
         self._cluster.ensure_namespace(name, application.marker, labels)
         if self._options.read_token:
             url = self._placement.clone_url(application)

@@ -35,6 +35,7 @@ from thinkube_catalog.domain.forge import (
     Change,
     Commit,
     CommitNotFoundError,
+    ForgeRefusedError,
     ForgeUnavailableError,
     Proposal,
     Repository,
@@ -51,6 +52,7 @@ from thinkube_catalog.domain.rendering import FileTree
 from thinkube_catalog.domain.secrets import SecretValue
 
 _PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)
+_TRIES_TO_PROTECT = 3
 _LOOK_SECONDS = 5.0
 _SETTLED = timedelta(minutes=1)
 _RELEASES = "v*"
@@ -382,14 +384,22 @@ class GiteaForge:
         wanted = f"main {_RELEASES}" if releases else "main"
         if done.exists() and done.read_text().startswith(wanted):
             return
-        try:
-            self._repositories.protect(found)
-            if releases:
-                self._repositories.protect_tags(found, _RELEASES)
-        except CatalogError as error:
-            _log.warning("%s is not protected: %s", found.full_name, error)
-        else:
-            done.write_text(wanted)
+        failure: CatalogError | None = None
+        for pause in _PAUSES[:_TRIES_TO_PROTECT]:
+            threading.Event().wait(pause)
+            try:
+                self._repositories.protect(found)
+                if releases:
+                    self._repositories.protect_tags(found, _RELEASES)
+            except ForgeRefusedError as error:
+                failure = error
+                break
+            except CatalogError as error:
+                failure = error
+            else:
+                done.write_text(wanted)
+                return
+        _log.warning("%s is not protected: %s", found.full_name, failure)
 
     def _forget(self, repository: Repository, found: Found | None) -> None:
         self._heads.forget(repository)

@@ -9,14 +9,14 @@ from thinkube_catalog.domain.kubernetes.metadata import (
 from thinkube_catalog.domain.kubernetes.names import cluster_address
 from thinkube_catalog.domain.kubernetes.probes import start_budget
 from thinkube_catalog.domain.kubernetes.project import ObjectsInvalidError, project_files
-from thinkube_catalog.domain.kubernetes.security import namespace_labels
+from thinkube_catalog.domain.kubernetes.security import NAMESPACE_LABELS
 
 __all__ = [
     "METADATA_PATH",
+    "NAMESPACE_LABELS",
     "MetadataInvalidError",
     "ObjectsInvalidError",
     "cluster_address",
-    "namespace_labels",
     "project_files",
     "read_context",
     "read_images",

@@ -9,7 +9,7 @@ of Thinkube need it.
 
 from __future__ import annotations
 
-from thinkube_catalog.domain.descriptor import Container, Descriptor
+from thinkube_catalog.domain.descriptor import Container
 from thinkube_catalog.domain.kubernetes.objects import (
     Capabilities,
     PodSecurityContext,
@@ -23,6 +23,12 @@ BASELINE = "baseline"
 USER = 10001
 """An unprivileged user by number: the kubelet cannot tell whether a user named in an image is."""
 
+NAMESPACE_LABELS = {
+    "pod-security.kubernetes.io/enforce": "baseline",
+    "pod-security.kubernetes.io/warn": "restricted",
+}
+"""Have the cluster refuse what is less confined than any container of ours, whoever wrote it."""
+
 _START_AS_ROOT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 _RUNTIME_DEFAULT = SeccompProfile(type="RuntimeDefault")
 
@@ -31,13 +37,6 @@ def level_of(container: Container) -> str:
     if container.security in (STRICT, BASELINE):
         return container.security
     return STRICT if container.dev else BASELINE
-
-
-def namespace_labels(descriptor: Descriptor) -> dict[str, str]:
-    """Labels for the namespace that make the cluster itself refuse what is less confined."""
-    strict = all(level_of(each) == STRICT for each in descriptor.containers)
-    level = "restricted" if strict else "baseline"
-    return {f"pod-security.kubernetes.io/{mode}": level for mode in ("enforce", "warn")}
 
 
 def pod_security(container: Container) -> PodSecurityContext:

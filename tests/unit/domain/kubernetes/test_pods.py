@@ -21,7 +21,7 @@ from tests.unit.domain.kubernetes.samples import (
 )
 from thinkube_catalog.domain.descriptor import SIZES, Container, Dev, Gpu, Mount, Variable, Workload
 from thinkube_catalog.domain.environment import Conventions
-from thinkube_catalog.domain.kubernetes import namespace_labels, start_budget
+from thinkube_catalog.domain.kubernetes import NAMESPACE_LABELS, start_budget
 from thinkube_catalog.domain.kubernetes.pods import literal
 from thinkube_catalog.domain.kubernetes.probes import weights_gib
 
@@ -201,19 +201,20 @@ def test_a_published_container_may_start_as_root_and_still_cannot_gain_rights() 
 
 
 @pytest.mark.parametrize(
-    ("container", "level"),
+    ("container", "unprivileged"),
     [
-        (a_container(), "baseline"),
-        (STRICT, "restricted"),
-        (a_container(security="strict"), "restricted"),
-        (a_container(dev=Dev("run"), security="baseline"), "baseline"),
+        (a_container(), False),
+        (STRICT, True),
+        (a_container(security="strict"), True),
+        (a_container(dev=Dev("run"), security="baseline"), False),
     ],
 )
-def test_a_container_can_say_how_far_it_is_confined(container: Container, level: str) -> None:
-    assert namespace_labels(a_descriptor(container)) == {
-        "pod-security.kubernetes.io/enforce": level,
-        "pod-security.kubernetes.io/warn": level,
-    }
+def test_a_container_can_say_how_far_it_is_confined(
+    container: Container, unprivileged: bool
+) -> None:
+    pod = one_of("Deployment", a_descriptor(container))["spec"]["template"]["spec"]
+    assert ("runAsNonRoot" in pod["securityContext"]) is unprivileged
+    assert NAMESPACE_LABELS["pod-security.kubernetes.io/enforce"] == "baseline"  # lets both in
 
 
 def test_two_versions_never_write_to_one_volume_or_wait_for_one_gpu() -> None:
