@@ -85,11 +85,26 @@ def test_a_service_that_is_not_there_ends_with_5(tmp_path: Path) -> None:
 
 def test_settings_that_are_not_usable_are_all_told(tmp_path: Path) -> None:
     wrong = environment(tmp_path, port="many", colour="blue", routing="pigeon")
-    for command in ("ps", "list", "serve", "doctor", "stop"):
+    for command in ("ps", "list", "serve", "doctor", "stop", "bootstrap"):
         done = tkt(command, wrong, tmp_path)
         assert done.returncode == 2, command
         assert done.stderr.count("•") == 3
         assert "Traceback" not in done.stderr
+
+
+def test_bootstrap_without_anything_named_says_what_to_set(tmp_path: Path) -> None:
+    done = tkt("bootstrap", environment(tmp_path), tmp_path)
+    assert (done.returncode, "THINKUBE_GITEA_URL" in done.stderr) == (2, True)
+
+
+def test_manifests_are_written_from_the_settings_alone(tmp_path: Path) -> None:
+    addresses = {"gitea_url": "https://git.example.org", "argocd_url": "https://argo.example.org"}
+    done = tkt("bootstrap --manifests there", environment(tmp_path, **addresses), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "https://git.example.org/thinkube-deployments/*"
+        in (tmp_path / "there" / "project.yaml").read_text()
+    )
 
 
 def test_an_address_for_others_without_a_token_is_refused(tmp_path: Path) -> None:
