@@ -20,7 +20,7 @@ from thinkube_catalog.api import (
 )
 from thinkube_catalog.api.guard import Access, Guard
 from thinkube_catalog.api.metrics import Metrics
-from thinkube_catalog.api.schemas import Ready
+from thinkube_catalog.api.schemas.operation import Ready
 from thinkube_catalog.domain.forge import Deliveries, Repository
 from thinkube_catalog.operations.platform import Platform
 

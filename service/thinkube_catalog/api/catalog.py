@@ -8,16 +8,8 @@ from fastapi import APIRouter, Path, Query
 
 from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
-from thinkube_catalog.api.schemas import (
-    FilePublic,
-    FormPublic,
-    PreviewPublic,
-    RawAnswers,
-    Readme,
-    ReleasePage,
-    TemplatePage,
-    TemplatePublic,
-)
+from thinkube_catalog.api.schemas.catalog import Readme, ReleasePage, TemplatePage, TemplatePublic
+from thinkube_catalog.api.schemas.forms import FilePublic, FormPublic, PreviewPublic, RawAnswers
 from thinkube_catalog.domain.rendering import File
 from thinkube_catalog.operations import browse, forms, preview
 from thinkube_catalog.operations.platform import Platform

@@ -9,16 +9,15 @@ from fastapi import APIRouter, Header, Path, Query, Response
 
 from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
-from thinkube_catalog.api.schemas import (
+from thinkube_catalog.api.schemas.changes import RemovalPlan, RevisionPage, RollbackGiven, RunPublic
+from thinkube_catalog.api.schemas.deployments import (
     DeploymentCreate,
     DeploymentDetails,
     DeploymentPage,
-    ProposalPage,
-    RemovalPlan,
-    RevisionPage,
-    RollbackGiven,
-    RunPublic,
     SecretGiven,
+)
+from thinkube_catalog.api.schemas.upgrades import (
+    ProposalPage,
     UpgradeGiven,
     UpgradePublic,
     Withdrawn,

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from thinkube_catalog.api.schemas import PushDelivery
+from thinkube_catalog.api.schemas.operation import PushDelivery
 
 MEDIA_TYPE = "application/problem+json"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}

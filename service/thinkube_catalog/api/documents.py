@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from thinkube_catalog.api.schemas import FormPublic, TemplatePage, TemplatePublic, Wire
+from thinkube_catalog.api.schemas.catalog import TemplatePage, TemplatePublic
+from thinkube_catalog.api.schemas.forms import FormPublic
+from thinkube_catalog.api.schemas.wire import Wire
 from thinkube_catalog.domain.questions import Form
 from thinkube_catalog.operations.browse import Page, TemplateDetails
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thinkube_catalog.api.description import MEDIA_TYPE, methods_at
-from thinkube_catalog.api.schemas import ProblemDocument, ProblemItem
+from thinkube_catalog.api.schemas.problems import ProblemDocument, ProblemItem
 from thinkube_catalog.domain.errors import (
     CatalogError,
     ConflictError,

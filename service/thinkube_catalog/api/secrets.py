@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 
 from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.errors import responses
-from thinkube_catalog.api.schemas import SecretPage, SecretPut
+from thinkube_catalog.api.schemas.secrets import SecretPage, SecretPut
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.operations.platform import Platform
 

@@ -18,7 +18,8 @@ from starlette.responses import Response, StreamingResponse
 
 from thinkube_catalog.api import PREFIX
 from thinkube_catalog.api.deployments import KNOWN, Name
-from thinkube_catalog.api.schemas import EventPage, EventPublic, LogLinePublic, LogPage, Wire
+from thinkube_catalog.api.schemas.streams import EventPage, EventPublic, LogLinePublic, LogPage
+from thinkube_catalog.api.schemas.wire import Wire
 from thinkube_catalog.domain.errors import UnavailableError
 from thinkube_catalog.operations import watch
 from thinkube_catalog.operations.platform import Platform
