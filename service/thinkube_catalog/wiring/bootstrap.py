@@ -11,7 +11,8 @@ from thinkube_catalog.adapters.argocd import bootstrap as argocd
 from thinkube_catalog.adapters.argocd.project import ProjectPlan
 from thinkube_catalog.adapters.argocd.webhooks import SecretByHand
 from thinkube_catalog.adapters.env_file import EnvFile, Lines, Unhidden, Word
-from thinkube_catalog.adapters.gitea.bootstrap import READ_TOKEN, GiteaPlan, gitea_parts
+from thinkube_catalog.adapters.gitea.bootstrap.parts import gitea_parts
+from thinkube_catalog.adapters.gitea.bootstrap.plan import READ_TOKEN, GiteaPlan
 from thinkube_catalog.adapters.gitea.client import GiteaClient
 from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration
 from thinkube_catalog.adapters.kubernetes.bootstrap import ClusterPlan, cluster_parts

@@ -12,7 +12,8 @@ from thinkube_catalog.adapters.argocd.project import manifest
 from thinkube_catalog.adapters.argocd.rights import ROLE
 from thinkube_catalog.adapters.argocd.webhooks import KEY, SECRET
 from thinkube_catalog.adapters.env_file import EnvFile
-from thinkube_catalog.adapters.gitea.bootstrap import READ_TOKEN, by_hand
+from thinkube_catalog.adapters.gitea.bootstrap.by_hand import by_hand
+from thinkube_catalog.adapters.gitea.bootstrap.plan import READ_TOKEN
 from thinkube_catalog.adapters.handover import (
     PLACEHOLDER,
     Sheet,
