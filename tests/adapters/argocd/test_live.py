@@ -21,6 +21,7 @@ from tests.adapters.argocd.test_argocd_engine import (
 )
 from tests.adapters.local_engine.projects import REPOSITORY, project, push, wait_for, wait_healthy
 from tests.argocd_world import LiveWorld, live_world
+from tests.journeys.installation import wait_until
 from thinkube_catalog.adapters.argocd.desired import SERVING
 from thinkube_catalog.adapters.gitea import GiteaForge
 from thinkube_catalog.domain.forge import Signature
@@ -59,13 +60,16 @@ def test_a_new_value_of_a_secret_replaces_simulated_pods(live: LiveWorld) -> Non
     live.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
     live.engine.ensure_application(WITH_TOKEN)
     commit = push(live.forge, project("one", secrets=["TOKEN"]))
-    before = wait_healthy(live.engine, commit).containers[0].started_at
+    wait_healthy(live.engine, commit)
+    before = pods_of(live)
     live.secrets.put("legal-qa/TOKEN", SecretValue("canary-8"))
     live.engine.ensure_application(WITH_TOKEN)
-    wait_for(
-        live.engine,
-        lambda it: it.healthy_for(commit.id) and it.containers[0].started_at != before,
-    )
+    wait_until(lambda: before.isdisjoint(pods_of(live)), "others have taken over", 150)
+    wait_healthy(live.engine, commit)
+
+
+def pods_of(live: LiveWorld) -> set[str]:
+    return {node.uid for node in live.applications.tree(RECORD).of_kind("Pod")}
 
 
 def test_claims_stay_without_volumes_and_go_with_them(live: LiveWorld) -> None:

@@ -1,0 +1,141 @@
+"""The same whole life on real servers, each behind a proxy at which things go wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK
+from tests.edges.platform import Scene, a_scene, without
+from tests.fault_proxy import FaultProxy, fault_proxy
+from tests.faulty import Fault
+from tests.production.test_whole_lives import ARGOCD, CANARY, CLUSTER, GITEA, KINDS, LEAVING, RECORD
+from thinkube_catalog.adapters.argocd.client import ArgoCdClient
+from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
+from thinkube_catalog.adapters.gitea import GiteaForge
+from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
+from thinkube_catalog.adapters.memory.runs import MemoryRuns
+from thinkube_catalog.domain.deployments import RunState, State
+from thinkube_catalog.domain.forge import Repository
+from thinkube_catalog.operations import changes, runs
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+
+ORGANISATION = "whole-lives"
+CHAT = Repository(ORGANISATION, "chat")
+PROJECT = "thinkube-whole-lives"
+
+
+@dataclass
+class World:
+    scene: Scene
+    gitea: FaultProxy
+    argocd: FaultProxy
+    cluster: FaultProxy
+
+    def fail(self, kind: str, server: FaultProxy, calls: dict[str, str]) -> dict[str, Fault]:
+        named = {
+            what: call.replace("thinkube-deployments", ORGANISATION) for what, call in calls.items()
+        }
+        return {what: server.fault(kind, call) for what, call in named.items()}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    _make_project()
+    scene = a_scene(tmp_path / "scene", carried_out=False)
+    carrying = MemoryRuns(time.sleep, inline=True)
+    with (
+        fault_proxy(_given("GITEA_URL")) as gitea,
+        fault_proxy(_given("ARGOCD_URL")) as argocd,
+        fault_proxy(_given("KUBERNETES_URL"), Path(_given("KUBERNETES_CA"))) as api,
+    ):
+        token = _given("GITEA_TOKEN")
+        forge = GiteaForge(tmp_path / "mirrors", gitea.url, token, seconds=60)
+        access = cluster_access(api.url, _given("KUBERNETES_TOKEN"), None)
+        cluster = KubernetesCluster(access, b"k" * 32)
+        placement = replace(PLACEMENT, project=PROJECT, repositories=f"{_given('GITEA_URL')}/")
+        options = replace(QUICK, placement=placement, read_token=token, branch=0.5, removal=90.0)
+        client = ArgoCdClient(argocd.url, _given("ARGOCD_TOKEN"), 30.0)
+        engine = ArgoCdEngine(client, cluster, scene.secrets, forge.head, options, cluster.close)
+        engine.start()
+        parts = {
+            "forge": forge,
+            "engine": engine,
+            "conventions": CONVENTIONS,
+            "runs": carrying,
+            "deployments_owner": ORGANISATION,
+        }
+        try:
+            with without(scene.platform, **parts):
+                carrying.launch(partial(runs.proceed, scene.platform))
+                yield World(scene, gitea, argocd, api)
+        finally:
+            engine.stop()
+            forge.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_life_converges_on_real_servers_too(world: World, kind: str) -> None:
+    platform = world.scene.platform
+    calls = {what: call for what, call in GITEA.items() if what != "make the organisation"}
+    fired = world.fail(kind, world.gitea, calls)
+    fired |= world.fail(kind, world.argocd, ARGOCD) | world.fail(kind, world.cluster, CLUSTER)
+    body = {
+        "template": "tkt-guarded",
+        "name": "chat",
+        "answers": {"greeting": "Hello"},
+        "secrets": {"HF_TOKEN": {"value": CANARY}},
+    }
+    answer = world.scene.client().post("/api/v1/deployments", json=body)
+    assert answer.status_code == 202, answer.text
+    deployment = platform.deployments.get("chat")
+    assert (deployment.state, deployment.problems) == (State.HEALTHY, ())
+    assert len(platform.forge.history(CHAT)) == 1
+    assert list(platform.engine.names()) == ["chat"]
+
+    gone = ("delete the application", "take credentials back")
+    fired |= world.fail(kind, world.argocd, {what: LEAVING[what] for what in gone})
+    for server, what in (
+        (world.cluster, "delete the namespace"),
+        (world.gitea, "delete the repository"),
+    ):
+        fired |= world.fail(kind, server, {what: LEAVING[what]})
+    run = changes.remove(platform, "chat", volumes=True, repository=True)
+    ended = platform.deployments.run(run.id)
+    while ended.state is RunState.FAILED and changes.left_behind(platform, ended):
+        run = changes.retry(platform, "chat")
+        ended = platform.deployments.run(run.id)
+    assert (ended.state, ended.problems) == (RunState.SUCCEEDED, ())
+    assert {what: fault.fired for what, fault in fired.items()} == dict.fromkeys(fired, 1)
+    assert list(platform.engine.names()) == []
+    assert CANARY not in repr(platform.deployments.events("chat", 0))
+
+
+def _make_project() -> None:
+    """Make the project as administrators do, narrow; and the organisation."""
+    gitea = {"Authorization": f"token {_given('GITEA_TOKEN')}"}
+    organisation = {"username": ORGANISATION, "visibility": "private"}
+    httpx.post(f"{_given('GITEA_URL')}/api/v1/orgs", json=organisation, headers=gitea, timeout=30)
+    spec = {
+        "sourceRepos": [f"{_given('GITEA_URL')}/{ORGANISATION}/*"],
+        "destinations": [{"server": PLACEMENT.cluster, "namespace": RECORD}],
+    }
+    answer = httpx.post(
+        f"{_given('ARGOCD_URL')}/api/v1/projects",
+        json={"project": {"metadata": {"name": PROJECT}, "spec": spec}, "upsert": True},
+        headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
+        timeout=30,
+    )
+    answer.raise_for_status()
+
+
+def _given(name: str) -> str:
+    return os.environ[f"THINKUBE_TEST_{name}"]
