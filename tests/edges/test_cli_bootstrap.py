@@ -90,6 +90,16 @@ def test_what_is_left_to_be_done_ends_with_1(tkt: CommandLine) -> None:
     assert "run it again" in result.stdout
 
 
+def test_ctrl_c_says_that_it_can_be_run_again(tkt: CommandLine) -> None:
+    class Interrupted(Thing):
+        def make(self) -> None:
+            raise KeyboardInterrupt
+
+    tkt.parts = [Interrupted("token")]
+    result = tkt.run("bootstrap")
+    assert (result.exit_code, "running it again" in result.stderr) == (130, True)
+
+
 def test_programs_get_every_outcome(tkt: CommandLine) -> None:
     items = tkt.json("bootstrap")["items"]
     assert [(it["part"], it["effect"], it["state"]) for it in items] == [

@@ -13,7 +13,15 @@ from rich.prompt import Prompt
 
 from thinkube_catalog.cli.answers import ArgumentsInvalidError
 from thinkube_catalog.cli.options import AsJson, backend
-from thinkube_catalog.cli.output import err, out, print_finding, print_json, readable_path, reported
+from thinkube_catalog.cli.output import (
+    err,
+    note,
+    out,
+    print_finding,
+    print_json,
+    readable_path,
+    reported,
+)
 from thinkube_catalog.domain.bootstrap import Effect, Outcome, Part, State, Wishes
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.secrets import SecretValue
@@ -126,7 +134,11 @@ def bootstrap(
             return
         with backend(context).bootstrap(wishes) as parts:
             outcomes = plan(parts) if dry_run else carry_out(parts)
-            found = list(outcomes) if as_json else _shown(outcomes, parts)
+            try:
+                found = list(outcomes) if as_json else _shown(outcomes, parts)
+            except KeyboardInterrupt:
+                note("stopped; what is made is kept, and running it again goes on from there")
+                raise typer.Exit(130) from None
         if as_json:
             print_json({"items": found})
         else:

@@ -67,15 +67,25 @@ class Administration:
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             reason = f"Argo CD does not accept the name {self.name} with that password"
             raise ImpossibleError(reason)
+        if answer.is_redirect:
+            reason = "it redirects; set THINKUBE_ARGOCD_URL to the address that it answers on"
+            raise ImpossibleError(f"logging in to Argo CD: {reason}")
         if not answer.is_success:
             raise EngineUnavailableError(f"logging in: status {answer.status_code}")
-        token = read(_Session, answer.json()).token
+        token = read(_Session, _decoded(answer)).token
         self._open.append(ArgoCdClient(self._url, token, self._seconds))
         return self._open[-1]
 
     def close(self) -> None:
         for client in self._open:
             client.close()
+
+
+def _decoded(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except ValueError:
+        return None  # somebody else's page, which has not the form that is looked for
 
 
 @dataclass(frozen=True)

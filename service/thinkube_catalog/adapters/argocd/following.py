@@ -142,7 +142,8 @@ class Follower:
                 _log.warning("following applications: %s", error)
                 pause = _LONGEST_PAUSE
             except CatalogError as error:
-                _log.info("following applications: %s", error)
+                # Without any application Argo CD says nothing at all, which reads as a loss.
+                _log.debug("following applications: %s", error)
             self._again.set()  # what was missed meanwhile is listed
             self._closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 (replicas do not ask in step)
             pause = min(2 * pause, _LONGEST_PAUSE)
