@@ -22,7 +22,7 @@ from thinkube_catalog.adapters.local_engine.record import (
     save_declared,
     save_progress,
 )
-from thinkube_catalog.adapters.local_engine.routing import Applied, Row, is_free
+from thinkube_catalog.adapters.local_engine.routing import Applied, is_free
 from thinkube_catalog.adapters.local_engine.scheduled import Timetable
 from thinkube_catalog.adapters.local_engine.staff import House, Staff
 from thinkube_catalog.adapters.local_engine.vault import SecretMissingError
@@ -101,29 +101,6 @@ class ManagedApplication:
     def gone(self) -> bool:
         """Say whether nothing of it runs any more."""
         return not self.staff.alive(self.staff.instances)
-
-    def row(self) -> Row | None:
-        """Return the application's line in the router's table; None before it has an address."""
-        if not self.declared.port or self.declared.removing:
-            return None
-        progress = self.progress
-        crew = progress.rolling if self.switching else progress.crew
-        version = self.versions.ready(progress.wanted if self.switching else progress.serving)
-        routes = version.project.routes if version else ()
-        reached = tuple(
-            (path, self.staff[crew[container]].record.port)
-            for path, container in routes
-            if crew.get(container, 0) in self.staff
-        )
-        return Row(self.name, self.declared.port, reached, self._excuse())
-
-    def _excuse(self) -> str:
-        if self.progress.failed and not self.progress.serving:
-            why = self.progress.causes[0].message if self.progress.causes else "see its status"
-            return f"{self.name} could not be started: {why}"
-        return (
-            f"{self.name} is starting: {self.doing}" if self.doing else f"{self.name} is starting"
-        )
 
     # What others order
 

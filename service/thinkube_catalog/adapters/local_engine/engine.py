@@ -27,6 +27,7 @@ from thinkube_catalog.adapters.local_engine.record import (
     save_declared,
 )
 from thinkube_catalog.adapters.local_engine.routing import Applied, Routing, free_port
+from thinkube_catalog.adapters.local_engine.rows import row_of
 from thinkube_catalog.adapters.local_engine.staff import House
 from thinkube_catalog.adapters.local_engine.statuses import status_of
 from thinkube_catalog.adapters.local_engine.vault import Vault
@@ -219,7 +220,7 @@ class LocalEngine:
         for name in list(self._applications):
             self._guarded(name, self._step_one, name, applied)
         version = self._routing.tell(
-            [row for each in self._applications.values() if (row := each.row()) is not None]
+            [row for each in self._applications.values() if (row := row_of(each)) is not None]
         )
         for application in self._applications.values():
             if application.switching and application.switch_version is None:
