@@ -118,18 +118,3 @@ class Readme(Wire):
     """The template's README as its author wrote it (Markdown, not sanitised)."""
 
     text: str
-
-
-class ModelPublic(Wire):
-    """One model of the model catalogue."""
-
-    id: str
-    name: str
-    description: str
-    params_b: float
-    quantization: str
-    context_length: int | None
-    task: str
-    license: str
-    server_type: list[str]
-    gated: bool
