@@ -43,7 +43,7 @@ stop: $(READY) ## Stop a service that was started in the background
 	@$(BIN)/tkt stop
 
 test: $(DEV_READY) check ## Check and test everything that needs no other server
-	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS) $(PYTEST_FLAGS)
 
 check: $(DEV_READY) ## Lint, format, types, import contracts
 	@$(BIN)/ruff check --quiet .
