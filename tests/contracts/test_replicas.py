@@ -192,9 +192,13 @@ def test_one_that_was_taken_for_dead_joins_anew_with_empty_hands(services: Servi
     run = a_run()
     paused.claim([run])
     taken_over(survivor, run)
-    paused.beat()
-    survivor.beat()
-    assert {each.id for each in survivor.alive()} == {"paused", "survivor"}
+
+    def both_live() -> bool:
+        for one in (paused, survivor):
+            one.beat()
+        return {each.id for each in survivor.alive()} == {"paused", "survivor"}
+
+    until(both_live)
     assert held(paused, run) == []
 
 

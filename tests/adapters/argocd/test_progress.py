@@ -86,6 +86,20 @@ MOMENTS = {
         NEW,
         Health.PROGRESSING,
     ),
+    "running, compared in the second in which it began": (
+        a_record(
+            SERVES_OLD,
+            status={
+                **compared(OLD),
+                "reconciledAt": ENDED,
+                "operationState": an_operation(NEW, "Running", startedAt=ENDED),
+            },
+            operation={"sync": {"revision": NEW}},
+        ),
+        Stage.SYNCING,
+        NEW,
+        Health.PROGRESSING,
+    ),
     "waiting to be tried again": (
         a_record(
             SERVES_OLD,

@@ -80,7 +80,7 @@ def is_syncing(there: ArgoApplication) -> bool:
 def _wanted(there: ArgoApplication) -> str:
     """Return the newest commit that Argo CD names; a branch stands where it could not read one."""
     named = _named(there)
-    return named if _COMMIT.fullmatch(named) else ""
+    return named if _names_one(named) else ""
 
 
 def _named(there: ArgoApplication) -> str:
@@ -91,7 +91,13 @@ def _named(there: ArgoApplication) -> str:
         return status.sync.revision
     at = state.finished_at or state.started_at or _BEGINNING
     compared = status.reconciled_at or _BEGINNING
-    return status.sync.revision if compared >= at else state.revision
+    # Times are whole seconds: a comparison in the second of a start may be from before it.
+    after = compared >= at if state.finished_at else compared > at
+    return status.sync.revision if after else state.revision
+
+
+def _names_one(revision: str) -> bool:
+    return _COMMIT.fullmatch(revision) is not None
 
 
 def _stage(there: ArgoApplication) -> Stage:
