@@ -28,8 +28,8 @@ from bench.rows import Row
 from tests import postgresql
 from tests.journeys.installation import HELLO, Installation
 
-BATCHES = (1,)
-ROUNDS_OF_ONE = 1
+BATCHES = (1, 10, 100)
+ROUNDS_OF_ONE = 5
 PATIENCE_SECONDS = 900.0
 BY_HAND_ORG = "bench-by-hand"
 IN_CLUSTER = "https://kubernetes.default.svc"
@@ -159,6 +159,8 @@ def measure() -> list[Row]:
 
 
 def _rows(size: int, ours: list[Passage], theirs: list[Passage]) -> Iterator[Row]:
+    """Compare those that arrived; a script gives up where a server does not answer in time."""
+    lost = len(ours) - len(theirs)
     many = f"{size} at once" if size > 1 else "one"
     script = "a shell script: copier, git, curl"
 
@@ -178,7 +180,10 @@ def _rows(size: int, ours: list[Passage], theirs: list[Passage]) -> Iterator[Row
         for side in (ours[-size:], theirs[-size:])
     ]
     if size > 1:
-        yield Row(f"{many}: until the last is healthy", last[0], last[1], script)
+        note = (
+            f"{lost} of {size} scripts gave up: Gitea answered 500; ours ask again" if lost else ""
+        )
+        yield Row(f"{many}: until the last is healthy", last[0], last[1], script, note)
 
 
 @contextmanager
@@ -305,10 +310,11 @@ def _by_hand(folder: Path, watcher: Watcher, size: int) -> list[Passage]:
         subprocess.Popen(["bash", "-c", BY_HAND], env={**environment, "NAME": name})
         for name in names
     ]
-    assert [script.wait(PATIENCE_SECONDS) for script in scripts] == [0] * size
-    watcher.wait_for(names)
+    ended = [script.wait(PATIENCE_SECONDS) for script in scripts]
+    well = [name for name, code in zip(names, ended, strict=True) if code == 0]
+    watcher.wait_for(well)
     passages = []
-    for name in names:
+    for name in well:
         lines = (work / f"{name}.times").read_text().splitlines()
         times = {word: float(at) for word, at in (line.split() for line in lines)}
         passages.append(
