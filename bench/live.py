@@ -155,6 +155,7 @@ def measure() -> list[Row]:
                 theirs += _by_hand(Path(folder), watcher, size)
                 ours += service.deploy(watcher, size)
             rows += _rows(size, ours, theirs)
+            print(f"{size}: {rows}", file=sys.stderr, flush=True)
     return rows
 
 
@@ -261,7 +262,8 @@ def _catalog(folder: Path) -> Iterator[_Service]:
             _wait_for_templates(installation)
             yield _Service(installation, f"http://127.0.0.1:{port}")
         finally:
-            installation.stop()
+            _wait_until_removed(installation)
+            service.terminate()
             service.wait(60)
 
 
@@ -272,6 +274,12 @@ def _wait_for_templates(installation: Installation) -> None:
         assert time.monotonic() < deadline, "the service did not start"
         time.sleep(0.1)
     installation.tkt("show", "tkt-hello")
+
+
+def _wait_until_removed(installation: Installation) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while installation.json("ps")["items"] and time.monotonic() < deadline:
+        time.sleep(1)
 
 
 def _ensure_project() -> None:
