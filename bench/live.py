@@ -174,8 +174,9 @@ def _rows(size: int, ours: list[Passage], theirs: list[Passage]) -> Iterator[Row
 
     yield row("request → pushed", "ours: checks, records, protects the branch", "asked", "pushed")
     yield row("pushed → synced", "ours: policies, limits and routes too", "pushed", "synced")
-    yield row("synced → healthy", "", "synced", "healthy")
-    yield row("request → healthy", "", "asked", "healthy")
+    yield row(
+        "request → healthy", "nodes are simulated: health comes with the sync", "asked", "healthy"
+    )
     last = [
         max(each.healthy for each in side) - min(each.asked for each in side)
         for side in (ours[-size:], theirs[-size:])
