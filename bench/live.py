@@ -213,8 +213,14 @@ class _Service:
             watcher.wait_for([f"tkt-{name}" for name in names])
             passages = [self._passage(watcher, name, asked[name]) for name in names]
             for name in names:
-                client.delete(f"/api/v1/deployments/{name}?repository=true&volumes=true")
+                self._remove(client, name)
         return passages
+
+    def _remove(self, client: httpx.Client, name: str) -> None:
+        """Ask until it is accepted: the run may end a moment after Argo CD has said healthy."""
+        address = f"/api/v1/deployments/{name}?repository=true&volumes=true"
+        while client.delete(address).status_code == httpx.codes.CONFLICT:
+            time.sleep(0.2)
 
     def _passage(self, watcher: Watcher, name: str, asked: float) -> Passage:
         pushed = next(
