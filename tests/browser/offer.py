@@ -98,7 +98,8 @@ _EXTRA = {
 import threading
 def talk():
     for number in range(1_000_000):
-        print(os.environ.get("LLM_BASE_URL"), "word", number, flush=True)
+        sys.stdout.write(f"{os.environ.get('LLM_BASE_URL')} word {number}\\n")  # whole lines
+        sys.stdout.flush()
         time.sleep(0.25)
 threading.Thread(target=talk, daemon=True).start()
 """,

@@ -22,6 +22,7 @@ from tests.edges.releases import (
     record,
     with_version,
 )
+from tests.journeys.installation import wait_until
 from thinkube_catalog.api.app import create_app
 from thinkube_catalog.api.guard import Access
 from thinkube_catalog.domain.deployments import RunState
@@ -203,9 +204,9 @@ def test_what_cannot_be_is_refused_on_the_page(person: Person) -> None:
 
 
 def test_lists_and_pages_lead_to_the_upgrade(person: Person) -> None:
-    person.see("/templates/tkt-chat")  # so that the newest release is known
-    assert f'href="{PAGE}"' in person.see("/deployments")
-    assert f'href="{PAGE}"' in person.see(DEPLOYMENT)
+    person.see("/templates/tkt-chat")  # so that the newest release is looked for, beside it
+    for page in ("/deployments", DEPLOYMENT):
+        wait_until(lambda: f'href="{PAGE}"' in person.see(page), f"{page} leads to it")  # noqa: B023 (at once)
 
 
 @pytest.mark.parametrize(("apply", "version"), [("", "v1.0.0"), ("true", "v1.1.0")])
