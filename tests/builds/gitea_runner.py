@@ -16,10 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 
 LABEL = "buildah"
-BASE = "busybox:1.35"
-"""The base image of the template that is built, made here of the machine's own busybox."""
-
-_BASE = """FROM scratch
+_BUSYBOX = """FROM scratch
 COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 """
@@ -59,22 +56,20 @@ class GiteaRunner:
         names = ("--name", f"runner of {self.organisation}", "--instance", self.url)
         self.run(self.program, "register", "--no-interactive", *names, "--token", token)
 
-    def push_base(self, user: str, token: str) -> None:
-        """Make the base image, and put it into the organisation's packages."""
+    def push_busybox(self, version: str, user: str, token: str) -> None:
+        """Make an image of the machine's own busybox, and put it among those packages."""
         busybox = shutil.which("busybox")
         assert busybox, "a static busybox is needed: Debian's busybox-static"
-        self._write("base/Containerfile", _BASE)
-        shutil.copyfile(busybox, self.home / "base" / "busybox")
-        (self.home / "base" / "busybox").chmod(0o755)
+        self._write("busybox/Containerfile", _BUSYBOX)
+        shutil.copyfile(busybox, self.home / "busybox" / "busybox")
+        (self.home / "busybox" / "busybox").chmod(0o755)
         host = urlsplit(self.url).netloc
-        image = f"{host}/{self.organisation}/{BASE}"
-        self.run("buildah", "build", "--quiet", "--tag", image, str(self.home / "base"))
-        self.run(
-            *("buildah", "login", "--username", user, "--password-stdin", host), given=token
-        )
+        image = f"{host}/{self.organisation}/busybox:{version}"
+        self.run("buildah", "build", "--quiet", "--tag", image, str(self.home / "busybox"))
+        self.run(*("buildah", "login", "--username", user, "--password-stdin", host), given=token)
         self.run("buildah", "push", "--quiet", image)
         self.run("buildah", "logout", host)
-        self.run("buildah", "rmi", "--all", "--force")
+        self.run("buildah", "rmi", "--force", image)
 
     def run(self, *command: str, given: str = "") -> str:
         """Do something as its account."""

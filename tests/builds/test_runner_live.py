@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -13,10 +15,12 @@ import pytest
 
 from tests import postgresql
 from tests.builds.gitea_runner import GiteaRunner, gitea_runner
-from tests.journeys.installation import Installation, wait_until
+from tests.journeys.installation import Installation, Json, wait_until
 from tests.production.replicated import Production
 
-GREETER = Path(__file__).parent / "greeter"
+TEMPLATE = Path(__file__).parent / "greeter"
+MARK = uuid4().hex[:6]
+GREETER, GLOOMY, EARLY = (f"{name}-{MARK}" for name in ("greeter", "gloomy", "early"))
 
 pytestmark = [
     pytest.mark.live,
@@ -29,40 +33,89 @@ pytestmark = [
 ]
 
 
+JOBS = tuple(f"Build images / {name} (push)" for name in ("web", "worker", "tags"))
+OURS = "thinkube/deploy"
+
+
 class Gitea:
-    """What the organisation's Gitea says of builds."""
+    """What the organisation's Gitea says of builds, to its administrator."""
 
     def __init__(self, production: Production) -> None:
         given = production.given
-        self._owner = production.organisation
-        self._http = httpx.Client(
-            base_url=f"{given['GITEA_URL']}/api/v1/",
-            auth=(given["GITEA_ADMIN"], given["GITEA_PASSWORD"]),
-            timeout=60,
-        )
+        self.url, self._owner = given["GITEA_URL"], production.organisation
+        self._given = given
+        login = (given["GITEA_ADMIN"], given["GITEA_PASSWORD"])
+        self._http = httpx.Client(base_url=f"{self.url}/api/v1/", auth=login, timeout=60)
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
 
     def registration_token(self) -> str:
         path = f"orgs/{self._owner}/actions/runners/registration-token"
         return str(self._http.post(path).raise_for_status().json()["token"])
 
-    def of(self, name: str, path: str) -> Any:
-        return self._http.get(f"repos/{self._owner}/{name}/{path}").raise_for_status().json()
-
     def states(self, name: str, commit: str) -> dict[str, str]:
         """Return the statuses of a commit by context."""
-        found = self.of(name, f"commits/{commit}/status")["statuses"] or []
+        found = self._of(name, f"commits/{commit}/status")["statuses"] or []
         return {each["context"]: str(each["status"]) for each in found}
 
-    def runs(self, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.of(name, "actions/runs")["workflow_runs"]
+    def parents(self, name: str, commit: str) -> list[str]:
+        return [each["sha"] for each in self._of(name, f"git/commits/{commit}")["parents"]]
+
+    def runs(self, name: str) -> list[Json]:
+        found: list[Json] = self._of(name, "actions/runs")["workflow_runs"]
         return found
+
+    def tags(self, image: str) -> set[str]:
+        """Return the tags of an image in the organisation's packages."""
+        found = self._ask("GET", f"packages/{self._owner}?type=container&limit=50").json()
+        return {each["version"] for each in found if each["name"] == image}
 
     def log_at(self, name: str, page: str) -> str:
         """Return the log of the job whose page that is."""
-        jobs = self.of(name, "actions/jobs?limit=50")["jobs"]
-        (job,) = [each for each in jobs if each["html_url"] == page]
-        path = f"repos/{self._owner}/{name}/actions/jobs/{job['id']}/logs"
-        return self._http.get(path).raise_for_status().text
+        run = page.rpartition("/actions/runs/")[2].partition("/")[0]
+        (of_run,) = [each["id"] for each in self.runs(name) if str(each["run_number"]) == run]
+        jobs = self._of(name, f"actions/runs/{of_run}/jobs")["jobs"]
+        job = jobs[int(page.rpartition("/")[2])]["id"]
+        path = f"repos/{self._owner}/{name}/actions/jobs/{job}/logs"
+        return self._ask("GET", path).text
+
+    def run_again(self, page: str) -> None:
+        """Press the button of a job's page: there is no call of the API for it."""
+        form = {
+            "user_name": self._given["GITEA_ADMIN"],
+            "password": self._given["GITEA_PASSWORD"],
+        }
+        with httpx.Client(timeout=60) as browser:
+            browser.post(f"{self.url}/user/login", data=form)
+            browser.post(f"{page}/rerun").raise_for_status()
+
+    def _of(self, name: str, path: str) -> Any:
+        return self._ask("GET", f"repos/{self._owner}/{name}/{path}").json()
+
+    def _ask(self, method: str, path: str) -> httpx.Response:
+        return self._http.request(method, path).raise_for_status()
+
+
+def published(production: Production, name: str) -> str:
+    """Return the commit that the first run of a deployment has published."""
+    events = production.replicas[0].get(f"/deployments/{name}/events")["items"]
+    done = [each for each in events if each["kind"] == "step succeeded"]
+    return next(each["details"]["commit"] for each in done if each["step"] == "publish")
+
+
+def said(production: Production, name: str) -> list[str]:
+    events = production.replicas[0].get(f"/deployments/{name}/events")["items"]
+    return [str(each["message"]) for each in events]
+
+
+def push_busybox(production: Production, runner: GiteaRunner, version: str) -> None:
+    token = production.settings()["THINKUBE_BUILD_TOKEN"]
+    runner.push_busybox(version, f"{production.name}-builder", token)
 
 
 @pytest.fixture(scope="module")
@@ -73,30 +126,30 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         for name, text in os.environ.items()
         if name.startswith(prefix)
     }
-    name = f"built-{uuid4().hex[:6]}"
+    name = f"built-{MARK}"
     with postgresql.server() as folder:
         installation = Installation(
             tmp_path_factory.mktemp("production"),
             {"THINKUBE_BUILD_USER": f"{name}-builder"},
-            GREETER,
+            TEMPLATE,
         )
         made = Production(installation, name, postgresql.new_database(folder), given)
         made.bootstrap()
         made.serve("service")
         yield made
-        made.stop()
+        made.clear()
 
 
 @pytest.fixture(scope="module")
-def gitea(production: Production) -> Gitea:
-    return Gitea(production)
+def gitea(production: Production) -> Iterator[Gitea]:
+    with closing(Gitea(production)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def runner(production: Production, gitea: Gitea) -> Iterator[GiteaRunner]:
     with gitea_runner(production.organisation) as made:
-        builder = f"{production.name}-builder"
-        made.push_base(builder, production.settings()["THINKUBE_BUILD_TOKEN"])
+        push_busybox(production, made, "1.35")
         made.register(gitea.registration_token())
         with made.running():
             yield made
@@ -106,12 +159,85 @@ def test_a_deployment_is_built_by_the_runner_and_healthy_at_the_commit_of_its_ta
     production: Production, gitea: Gitea, runner: GiteaRunner
 ) -> None:
     service = production.replicas[0]
-    done = production.tkt(service, "deploy", "tkt-greeter", "greeter", "-l", "--wait")
+    done = production.tkt(service, "deploy", "tkt-greeter", GREETER, "-l", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr + runner.log.read_text()
+    pushed = published(production, GREETER)
+    deployment = service.get(f"/deployments/{GREETER}")
+    head = deployment["healthy_commit"]
+    assert deployment["commit"] == head != pushed
+    assert gitea.parents(GREETER, head) == [pushed]
+    assert any(
+        f"/{production.organisation}/{GREETER}/actions/runs/1/jobs/" in line
+        for line in said(production, GREETER)
+    )
+    assert gitea.states(GREETER, pushed) == dict.fromkeys((*JOBS, OURS), "success")
+    assert gitea.tags(f"{GREETER}-web") == {pushed}
+    status = production.application(GREETER)["status"]
+    assert (status["sync"]["revision"], status["health"]["status"]) == (head, "Healthy")
+    registry = f"{gitea.host}/{production.organisation}"
+    images = {f"{registry}/{GREETER}-{name}:{pushed}" for name in ("web", "worker")}
+    assert set(status["summary"]["images"]) == images
+    wait_until(lambda: gitea.states(GREETER, head) == {OURS: "success"}, "its commit says so")
+    assert [each["head_sha"] for each in gitea.runs(GREETER)] == [pushed]
+
+
+def test_tests_that_fail_fail_the_run_with_their_log_and_what_mends_them_can_be_retried(
+    production: Production, gitea: Gitea, runner: GiteaRunner
+) -> None:
+    service = production.replicas[0]
+    asked = ("tkt-greeter", GLOOMY, "-d", "greeting=goodbye", "-l", "--wait")
+    done = production.tkt(service, "deploy", *asked)
+    assert done.returncode == 1, done.stdout + done.stderr + runner.log.read_text()
+    (problem,) = service.get(f"/deployments/{GLOOMY}")["problems"]
+    assert "could not be built (web: Failing after" in problem["message"]
+    assert "this greets nobody: goodbye" in gitea.log_at(GLOOMY, problem["message"].split()[-1])
+    assert gitea.tags(f"{GLOOMY}-web") == set()
+
+    folder = production.clone(GLOOMY)
+    (folder / "web" / "index.html").write_text("hello after all\n")
+    mended = production.installation.push(folder, "Greet")
+    done = production.tkt(service, "retry", GLOOMY, "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout, done.stderr)
-    deployment = service.get("/deployments/greeter")
-    print(deployment)
-    for each in service.get("/deployments/greeter/events")["items"]:
-        print(each)
-    print(gitea.runs("greeter"))
-    print(runner.log.read_text())
+    assert gitea.parents(GLOOMY, service.get(f"/deployments/{GLOOMY}")["healthy_commit"]) == [
+        mended
+    ]
+
+
+def test_a_job_that_is_run_again_in_gitea_is_waited_for_by_a_retry(
+    production: Production, gitea: Gitea, runner: GiteaRunner
+) -> None:
+    service = production.replicas[0]
+    asked = ("tkt-greeter", EARLY, "-d", "base=1.36", "-l", "--wait")
+    done = production.tkt(service, "deploy", *asked)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (problem,) = service.get(f"/deployments/{EARLY}")["problems"]
+    assert "could not be built (worker: Failing after" in problem["message"]
+    push_busybox(production, runner, "1.36")
+    gitea.run_again(problem["message"].split()[-1])
+    done = production.tkt(service, "retry", EARLY, "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    pushed = published(production, EARLY)
+    assert gitea.parents(EARLY, service.get(f"/deployments/{EARLY}")["healthy_commit"]) == [pushed]
+
+
+def test_of_two_pushes_right_after_one_another_the_last_one_runs(
+    production: Production, gitea: Gitea, runner: GiteaRunner
+) -> None:
+    service = production.replicas[0]
+    folder = production.clone(GREETER)
+    pushed = []
+    for text in ("hello once", "hello twice"):
+        (folder / "web" / "index.html").write_text(f"{text}\n")
+        pushed.append(production.installation.push(folder, text))
+
+    def runs_the_last() -> bool:
+        healthy = service.get(f"/deployments/{GREETER}")["healthy_commit"]
+        return gitea.parents(GREETER, healthy) == [pushed[1]]
+
+    wait_until(runs_the_last, "the last one runs", 180)
+    assert gitea.tags(f"{GREETER}-web") >= {pushed[1]}
+    ended = {(each["head_sha"], each["conclusion"]) for each in gitea.runs(GREETER)}
+    assert (pushed[1], "success") in ended
+    assert {how for _, how in ended} <= {"success", "cancelled"}
+    assert service.get(f"/deployments/{GREETER}")["state"] == "healthy"
+    assert [line for line in said(production, GREETER) if "could not be built" in line] == []

@@ -37,7 +37,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         made.serve("first")
         made.serve("second")
         yield made
-        made.stop()
+        made.clear()
 
 
 def test_what_bootstrap_has_made_satisfies_the_doctor(production: Production) -> None:

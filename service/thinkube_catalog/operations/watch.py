@@ -28,7 +28,7 @@ from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
-from thinkube_catalog.operations.showing import show
+from thinkube_catalog.operations.showing import show, show_passed
 
 POLL_SECONDS = 0.1
 _TICK = timedelta(microseconds=1)
@@ -146,6 +146,8 @@ def _observe(platform: Platform, before: Deployment) -> bool:
     event = _event(stamped, before, kind, status, problems)
     saved = platform.deployments.save(stamped, event, seen=before.changed_at)
     if saved == stamped and kind in _SHOWN:
+        if before.state is State.DEPLOYING:
+            show_passed(platform, before, stamped.commit)
         show(platform, stamped, _SHOWN[kind], event.message)
     return saved == stamped
 
