@@ -21,6 +21,7 @@ KINDS = {
     "users": "user",
     "teams": "organization",
     "admin": "admin",
+    "packages": "package",
 }
 ALL = frozenset(f"write:{kind}" for kind in KINDS.values())
 
@@ -160,11 +161,24 @@ class _Handler(FaultyHandler):
             case ["users", name, "orgs", organisation, "permissions"]:
                 owner = name in self.stand_in.team(organisation, "Owners").members
                 return Reply(200, {"can_create_repository": owner, "is_owner": owner})
+            case ["packages", owner, *_]:
+                return self._packages(caller, owner)
             case ["repos", owner, name, "hooks"] if self._reads(caller, owner, name):
                 return Reply(200, self.stand_in.hooks.get(name, []))
             case ["repos", owner, name] if self._reads(caller, owner, name):
                 return Reply(200, {"name": name})
         return _refused(404, "not found")
+
+    def _packages(self, caller: str, organisation: str) -> Reply:
+        if organisation not in self.stand_in.organisations:
+            return _refused(404, "user redirect does not exist")
+        teams = self.stand_in.organisations[organisation]
+        mine = [team.rights for team in teams if caller in team.members]
+        reads = any(
+            rights["permission"] == "owner" or "repo.packages" in rights["units_map"]
+            for rights in mine
+        )
+        return Reply(200, []) if reads else _refused(403, "user should have specific permission")
 
     def _reads(self, caller: str, organisation: str, name: str) -> bool:
         teams = self.stand_in.organisations.get(organisation, ())

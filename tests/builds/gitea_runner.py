@@ -71,9 +71,21 @@ class GiteaRunner:
         self.run("buildah", "logout", host)
         self.run("buildah", "rmi", "--force", image)
 
+    def try_as(self, accounts: str, *command: str) -> bool:
+        """Say whether buildah can do something by these accounts, in the form of its auth file."""
+        self._write("accounts.json", accounts)
+        name, *rest = command
+        given = ("--authfile", str(self.home / "accounts.json"))
+        return self._done("buildah", name, *given, *rest).returncode == 0
+
     def run(self, *command: str, given: str = "") -> str:
         """Do something as its account."""
-        done = subprocess.run(
+        done = self._done(*command, given=given)
+        assert done.returncode == 0, (command[:3], done.stdout + done.stderr)
+        return done.stdout
+
+    def _done(self, *command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             command,
             cwd=self.home,
             env=self._environment,
@@ -86,8 +98,6 @@ class GiteaRunner:
             timeout=120,
             check=False,
         )
-        assert done.returncode == 0, (command[:3], done.stdout + done.stderr)
-        return done.stdout
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -15,8 +15,10 @@ import pytest
 
 from tests import postgresql
 from tests.builds.gitea_runner import GiteaRunner, gitea_runner
+from tests.contracts.clusters import LiveOutside, live_http
 from tests.journeys.installation import Installation, Json, wait_until
-from tests.production.replicated import Production
+from tests.production.replicated import Production, as_json
+from thinkube_catalog.domain.environment import PULL_SECRET
 
 TEMPLATE = Path(__file__).parent / "greeter"
 MARK = uuid4().hex[:6]
@@ -82,7 +84,10 @@ class Gitea:
         jobs = self._of(name, f"actions/runs/{of_run}/jobs")["jobs"]
         job = jobs[int(page.rpartition("/")[2])]["id"]
         path = f"repos/{self._owner}/{name}/actions/jobs/{job}/logs"
-        return self._ask("GET", path).text
+        return str(self._ask("GET", path).text)
+
+    def withdraw_token(self, user: str, name: str) -> None:
+        self._ask("DELETE", f"users/{user}/tokens/{name}")
 
     def run_again(self, page: str) -> None:
         """Press the button of a job's page: there is no call of the API for it."""
@@ -105,12 +110,26 @@ def published(production: Production, name: str) -> str:
     """Return the commit that the first run of a deployment has published."""
     events = production.replicas[0].get(f"/deployments/{name}/events")["items"]
     done = [each for each in events if each["kind"] == "step succeeded"]
-    return next(each["details"]["commit"] for each in done if each["step"] == "publish")
+    return str(next(each["details"]["commit"] for each in done if each["step"] == "publish"))
 
 
 def said(production: Production, name: str) -> list[str]:
     events = production.replicas[0].get(f"/deployments/{name}/events")["items"]
     return [str(each["message"]) for each in events]
+
+
+def doctor(production: Production) -> list[Json]:
+    """Return what `tkt doctor` is not content with."""
+    service = production.replicas[0]
+    told = {"THINKUBE_ENGINE": "argocd", "THINKUBE_PUBLIC_URL": service.address}
+    production.installation.extra |= told
+    try:
+        done = production.installation.tkt("doctor", "--json", seconds=120)
+    finally:
+        for name in told:
+            del production.installation.extra[name]
+    found: list[Json] = as_json(done.stdout)["items"]
+    return [each for each in found if not each["good"]]
 
 
 def push_busybox(production: Production, runner: GiteaRunner, version: str) -> None:
@@ -130,7 +149,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
     with postgresql.server() as folder:
         installation = Installation(
             tmp_path_factory.mktemp("production"),
-            {"THINKUBE_BUILD_USER": f"{name}-builder"},
+            {"THINKUBE_BUILD_USER": f"{name}-builder", "THINKUBE_PULL_USER": f"{name}-puller"},
             TEMPLATE,
         )
         made = Production(installation, name, postgresql.new_database(folder), given)
@@ -144,6 +163,12 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
 def gitea(production: Production) -> Iterator[Gitea]:
     with closing(Gitea(production)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LiveOutside]:
+    with live_http() as http:
+        yield LiveOutside(http)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +204,49 @@ def test_a_deployment_is_built_by_the_runner_and_healthy_at_the_commit_of_its_ta
     assert set(status["summary"]["images"]) == images
     wait_until(lambda: gitea.states(GREETER, head) == {OURS: "success"}, "its commit says so")
     assert [each["head_sha"] for each in gitea.runs(GREETER)] == [pushed]
+
+
+def test_its_images_are_pulled_by_a_secret_that_pulls_and_does_nothing_else(
+    production: Production, gitea: Gitea, runner: GiteaRunner, cluster: LiveOutside
+) -> None:
+    space, user = f"tkt-{GREETER}", f"{production.name}-puller"
+    token = production.settings()["THINKUBE_PULL_TOKEN"]
+    assert cluster.puller(space, PULL_SECRET, gitea.host) == (user, token)
+    pods = cluster.http.get(f"/api/v1/namespaces/{space}/pods").raise_for_status().json()["items"]
+    named = [each["spec"].get("imagePullSecrets") for each in pods]
+    assert named == [[{"name": PULL_SECRET}]] * len(pods) != []
+    secret = cluster.secret(space, PULL_SECRET)
+    assert secret is not None
+    accounts = secret[".dockerconfigjson"]
+    (image, _) = sorted(production.application(GREETER)["status"]["summary"]["images"])
+    assert runner.try_as(accounts, "pull", "--policy", "always", image)
+    assert not runner.try_as(accounts, "push", image, f"{image.partition(':')[0]}-other:1")
+    assert not runner.try_as("{}", "pull", "--policy", "always", image)
+    folder = production.clone(GREETER)
+    files = [each for each in folder.rglob("*") if each.is_file() and ".git" not in each.parts]
+    texts = [each.read_text(errors="replace") for each in files]
+    texts += [str(production.application(GREETER)), production.replicas[0].log.read_text()]
+    assert [text[:200] for text in texts if token in text] == []
+    assert any(PULL_SECRET in text for text in texts)
+
+
+def test_another_token_reaches_what_runs_when_the_service_starts_again(
+    production: Production, gitea: Gitea, cluster: LiveOutside
+) -> None:
+    before = production.settings()["THINKUBE_PULL_TOKEN"]
+    gitea.withdraw_token(f"{production.name}-puller", "pulls")
+    production.bootstrap()
+    token = production.settings()["THINKUBE_PULL_TOKEN"]
+    assert token != before
+    production.stop()
+    production.replicas.clear()
+    production.serve("service")
+    wanted = (f"{production.name}-puller", token)
+    wait_until(
+        lambda: cluster.puller(f"tkt-{GREETER}", PULL_SECRET, gitea.host) == wanted,
+        "the namespace has the new token",
+    )
+    assert doctor(production) == []
 
 
 def test_tests_that_fail_fail_the_run_with_their_log_and_what_mends_them_can_be_retried(
@@ -241,3 +309,13 @@ def test_of_two_pushes_right_after_one_another_the_last_one_runs(
     assert {how for _, how in ended} <= {"success", "cancelled"}
     assert service.get(f"/deployments/{GREETER}")["state"] == "healthy"
     assert [line for line in said(production, GREETER) if "could not be built" in line] == []
+
+
+def test_a_removal_leaves_nothing_to_pull_by(
+    production: Production, gitea: Gitea, cluster: LiveOutside
+) -> None:
+    service = production.replicas[0]
+    done = production.tkt(service, "remove", GREETER, "--yes", "--repository", "--volumes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert cluster.puller(f"tkt-{GREETER}", PULL_SECRET, gitea.host) is None
+    assert cluster.labels(f"tkt-{GREETER}") is None

@@ -180,7 +180,7 @@ class Production:
                 for it in api.get(f"orgs/{owner}/repos?limit=50").json():
                     api.delete(f"repos/{owner}/{it['name']}").raise_for_status()
                 api.delete(f"orgs/{owner}").raise_for_status()
-            for user in ("catalog", "reader", "builder"):
+            for user in ("catalog", "reader", "builder", "puller"):
                 api.delete(f"admin/users/{self.name}-{user}?purge=true")
 
     def _clear_argocd(self) -> None:
