@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -220,7 +222,11 @@ def test_its_images_are_pulled_by_a_secret_that_pulls_and_does_nothing_else(
     accounts = secret[".dockerconfigjson"]
     (image, _) = sorted(production.application(GREETER)["status"]["summary"]["images"])
     assert runner.try_as(accounts, "pull", "--policy", "always", image)
-    assert not runner.try_as(accounts, "push", image, f"{image.partition(':')[0]}-other:1")
+    elsewhere = f"{image.rpartition(':')[0]}-other:1"
+    assert not runner.try_as(accounts, "push", image, elsewhere)
+    builder = f"{production.name}-builder:{production.settings()['THINKUBE_BUILD_TOKEN']}"
+    pushes = {"auths": {gitea.host: {"auth": base64.b64encode(builder.encode()).decode()}}}
+    assert runner.try_as(json.dumps(pushes), "push", image, elsewhere)
     assert not runner.try_as("{}", "pull", "--policy", "always", image)
     folder = production.clone(GREETER)
     files = [each for each in folder.rglob("*") if each.is_file() and ".git" not in each.parts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -144,7 +145,9 @@ class Production:
         return [each["name"] for each in httpx.get(url, headers=auth, timeout=60).json()]
 
     def clone(self, name: str) -> Path:
+        """Clone a deployment's repository afresh."""
         folder = self.installation.root / "work" / name
+        shutil.rmtree(folder, ignore_errors=True)
         token = self.settings()["THINKUBE_GITEA_TOKEN"]
         host = self.given["GITEA_URL"].removeprefix("http://")
         self.installation.git(
