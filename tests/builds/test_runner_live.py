@@ -91,8 +91,10 @@ class Gitea:
     def withdraw_token(self, user: str, name: str) -> None:
         self._ask("DELETE", f"users/{user}/tokens/{name}")
 
-    def run_again(self, page: str) -> None:
-        """Press the button of a job's page: there is no call of the API for it."""
+    def run_again(self, name: str, page: str) -> None:
+        """Press the button of a job's page once its run has ended: the API has no call for it."""
+        ended = ["completed"] * len(self.runs(name))
+        wait_until(lambda: [it["status"] for it in self.runs(name)] == ended, "its run has ended")
         form = {
             "user_name": self._given["GITEA_ADMIN"],
             "password": self._given["GITEA_PASSWORD"],
@@ -287,7 +289,7 @@ def test_a_job_that_is_run_again_in_gitea_is_waited_for_by_a_retry(
     (problem,) = service.get(f"/deployments/{EARLY}")["problems"]
     assert "could not be built (worker: Failing after" in problem["message"]
     push_busybox(production, runner, "1.36")
-    gitea.run_again(problem["message"].split()[-1])
+    gitea.run_again(EARLY, problem["message"].split()[-1])
     done = production.tkt(service, "retry", EARLY, "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     pushed = published(production, EARLY)

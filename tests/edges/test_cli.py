@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.builders import A_MOMENT
 from tests.edges.cli import CommandLine
 from tests.edges.platform import Scene, Unreachable, a_scene, without
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.deployments import Event, EventKind
+from thinkube_catalog.domain.forge import Signature
+from thinkube_catalog.domain.rendering import File
+from thinkube_catalog.operations import watch
+from thinkube_catalog.operations.rollout import repository_of
 
 CANARY = "canary-9b0e41"
 _CHANGING = re.compile(r"[0-9a-f]{12,40}|\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d|\d+\.\d\d s")
@@ -229,6 +234,24 @@ def test_ps_lists_all_of_many_deployments(tkt: CommandLine) -> None:
 def test_status_ends_with_0_only_when_healthy(deployed: CommandLine) -> None:
     assert said(deployed, "status", "chat").startswith("chat is healthy\n")
     assert said(deployed, "status", "none", code=3) == ""
+
+
+def test_status_says_what_serves_while_a_version_is_rolled_out(
+    deployed: CommandLine, scene: Scene
+) -> None:
+    platform = scene.platform
+    first = platform.deployments.get("chat").commit
+    repository = repository_of(platform, "chat")
+    scene.engine.looks = 10
+    files = platform.forge.files(repository, first).with_files({"more.txt": File(b"more")})
+    signature = Signature("A person", "person@example.org", A_MOMENT)
+    platform.forge.publish(repository, files, "More", signature)
+    watch.observe(platform)
+    result = deployed.run("status", "chat")
+    assert result.exit_code == 1
+    assert "chat is rolling-out" in result.stdout
+    assert f"serving    {first[:12]}, meanwhile" in result.stdout
+    assert "rolling-out" in said(deployed, "ps")
 
 
 def test_logs_history_and_open_print_what_there_is(deployed: CommandLine) -> None:

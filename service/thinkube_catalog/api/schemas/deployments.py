@@ -91,7 +91,10 @@ class DeploymentPublic(Wire):
         description="A name of the catalog.",
     )
     release: ReleasePublic
-    state: str
+    state: str = Field(
+        description="`deploying` for the first time, `rolling-out` while a version is brought up "
+        "and `application.serving` answers, `healthy`, `degraded`, `failed`, `removing`."
+    )
     answers: dict[str, Json]
     secrets: dict[str, str] = Field(description="Environment names and keys of the store.")
     repository: str
