@@ -68,7 +68,7 @@ def test_deployments_and_pushes_end_as_if_nothing_had_happened(
         answer = httpx.post(f"{replica.address}/api/v1/deployments", json=asked, timeout=60)
         answer.raise_for_status()
     wait_until(lambda: "publish" in steps_done(replica, names[0]), "one is published", 120)
-    disturb(command)
+    _disturb(command)
     wait_until(lambda: _states(replica, names) == {"healthy"}, "all are healthy", 300)
 
     folders = {name: production.clone(name) for name in names}
@@ -93,7 +93,68 @@ def test_deployments_and_pushes_end_as_if_nothing_had_happened(
     assert production.repositories() == []
 
 
-def disturb(command: str) -> None:
+def test_a_token_that_expires_is_named_and_what_happened_meanwhile_is_made_up_for(
+    production: Production,
+) -> None:
+    (replica,) = production.replicas
+    done = production.tkt(replica, "deploy", "tkt-hello", "outlives", "-l", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    folder = production.clone("outlives")
+    heard = _events(replica, "outlives")
+    lasting = production.settings()["THINKUBE_ARGOCD_TOKEN"]
+
+    production.installation.extra["THINKUBE_ARGOCD_TOKEN"] = _expired(production)
+    replica = _restarted(production)
+    commit = _push_another_image(production, folder)
+    wait_until(lambda: _applied(production, "outlives") == commit, "Argo CD has applied it", 120)
+    told = production.tkt(replica, "status", "outlives")
+    assert told.returncode == 5
+    assert "outlives is healthy" in told.stdout
+    assert "token is expired" in told.stdout
+    assert "set a valid THINKUBE_ARGOCD_TOKEN" in told.stdout
+    assert _events(replica, "outlives") == heard
+
+    production.installation.extra["THINKUBE_ARGOCD_TOKEN"] = lasting
+    replica = _restarted(production)
+    wait_until(lambda: _is_healthy(replica, "outlives", commit), "the push is known", 120)
+    later = [each["kind"] for each in _events(replica, "outlives")[len(heard) :]]
+    assert later[-1] == "rollout succeeded"
+    assert set(later) <= {"rollout started", "rollout succeeded"}
+    removed = production.tkt(replica, "remove", "outlives", "--yes", "--repository", "--volumes")
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+
+
+def _expired(production: Production) -> str:
+    """Return a token of the project's role that was good for a second."""
+    answer = httpx.post(
+        f"{production.given['ARGOCD_URL']}/api/v1/projects/{production.name}/roles/catalog/token",
+        json={"project": production.name, "role": "catalog", "id": "brief", "expiresIn": 1},
+        headers={"Authorization": f"Bearer {production.given['ARGOCD_TOKEN']}"},
+        timeout=60,
+    )
+    token = str(answer.raise_for_status().json()["token"])
+    address = f"{production.given['ARGOCD_URL']}/api/v1/projects/{production.name}"
+
+    def refused() -> bool:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(address, headers=headers, timeout=60).status_code == 401
+
+    wait_until(refused, "the token has expired", 30)
+    return token
+
+
+def _restarted(production: Production) -> Replica:
+    production.stop()
+    production.replicas.clear()
+    return production.serve("only")
+
+
+def _applied(production: Production, name: str) -> str:
+    state = production.application(name)["status"]["operationState"]
+    return str(state["syncResult"]["revision"]) if state["phase"] == "Succeeded" else ""
+
+
+def _disturb(command: str) -> None:
     subprocess.run(shlex.split(command), check=True, timeout=120, stdout=subprocess.DEVNULL)
 
 
@@ -123,32 +184,3 @@ def _is_healthy(replica: Replica, name: str, commit: str) -> bool:
 def _events(replica: Replica, name: str) -> list[Json]:
     found: list[Json] = replica.get(f"/deployments/{name}/events")["items"]
     return found
-
-
-def test_a_token_that_expires_is_named_and_what_happened_meanwhile_is_made_up_for(
-    production: Production,
-) -> None:
-    lasting = production.settings()["THINKUBE_ARGOCD_TOKEN"]
-    (replica,) = production.replicas
-    asked = {"template": "tkt-hello", "name": "outlives", "answers": {}}
-    answer = httpx.post(f"{replica.address}/api/v1/deployments", json=asked, timeout=60)
-    answer.raise_for_status()
-    wait_until(lambda: _states(replica, ["outlives"]) == {"healthy"}, "it is healthy", 120)
-    wait_until(lambda: not _under_way(replica, ["outlives"]), "its run has ended", 60)
-    folder = production.clone("outlives")
-    heard = _events(replica, "outlives")
-
-    replica = _replaced(production, _short_token(production, TOKEN_SECONDS))
-    wait_until(lambda: TOKEN_REFUSED in _engine_says(replica, "outlives"), "it is told", 120)
-    commit = _push_another_image(production, folder)
-    wait_until(lambda: _applied(production, "outlives") == commit, "Argo CD has applied it", 120)
-    assert replica.get("/deployments/outlives")["state"] == "healthy"
-    assert _events(replica, "outlives") == heard
-    done = production.tkt(replica, "restart", "outlives", "--wait")
-    assert done.returncode != 0
-    assert "THINKUBE_ARGOCD_TOKEN" in done.stdout + done.stderr
-
-    replica = _replaced(production, lasting)
-    wait_until(lambda: _is_healthy(replica, "outlives", commit), "the push is known", 120)
-    removed = production.tkt(replica, "remove", "outlives", "--yes", "--repository", "--volumes")
-    assert removed.returncode == 0, removed.stdout + removed.stderr

@@ -42,24 +42,31 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A deployment, what the engine says of it now (None when it knows nothing), its last run."""
+    """A deployment, what the engine says of it now (None when it knows nothing), its last run.
+
+    `unavailable` says why the engine could not be asked; empty where it has answered.
+    """
 
     deployment: Deployment
     application: ApplicationStatus | None
     run: Run | None
+    unavailable: str = ""
 
 
 def look(platform: Platform, name: str) -> Seen:
-    """See how a deployment is. Raises DeploymentNotFoundError, EngineUnavailableError."""
+    """See how a deployment is. Raises DeploymentNotFoundError."""
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
+    application, unavailable = None, ""
     try:
         status = with_build(platform, deployment, platform.engine.status(name))
         application = _hidden(platform, deployment, status)
     except ApplicationNotFoundError:
-        application = None
+        pass
+    except UnavailableError as error:
+        unavailable = str(error)
     own = [run for run in runs if run.deployment_id == deployment.id]
-    return Seen(deployment, application, own[0] if own else None)
+    return Seen(deployment, application, own[0] if own else None, unavailable)
 
 
 def logs(

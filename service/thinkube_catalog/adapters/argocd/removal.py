@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
@@ -78,10 +79,8 @@ class Removal:
                 self._applications.keep(there.metadata.name, resource)
 
     def _delete(self, name: str) -> None:
-        try:
+        with suppress(LostAnswerError):  # whether it was heard shows at the record
             self._applications.delete(name)
-        except LostAnswerError:
-            pass  # whether it was heard shows at the record
 
     def _is_gone(self, there: ArgoApplication) -> bool:
         found = self._applications.find(there.metadata.name)
