@@ -450,7 +450,7 @@ def test_a_pushs_build_that_a_newer_push_gives_up_is_no_failed_roll_out() -> Non
     first = pushed(workshop, RUNNING)
     newer = forge.push()
     watch.observe(workshop.platform)
-    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    assert workshop.platform.deployments.get("chat").state is State.ROLLING_OUT
     forge.late = None
     forge.builds[newer.id] = SUCCEEDED
     for _ in range(3):
@@ -469,7 +469,7 @@ def test_a_push_is_not_told_healthy_before_the_commit_of_its_build_is_noted() ->
     tagged = workshop.commit_tag()
     forge.builds[first.id] = SUCCEEDED
     watch.observe(workshop.platform)
-    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    assert workshop.platform.deployments.get("chat").state is State.ROLLING_OUT
     forge.late = None
     for _ in range(3):
         watch.observe(workshop.platform)
