@@ -229,6 +229,7 @@ def test_its_images_are_pulled_by_a_secret_that_pulls_and_does_nothing_else(
     builder = f"{production.name}-builder:{production.settings()['THINKUBE_BUILD_TOKEN']}"
     pushes = {"auths": {gitea.host: {"auth": base64.b64encode(builder.encode()).decode()}}}
     assert runner.try_as(json.dumps(pushes), "push", image, elsewhere)
+    runner.run("buildah", "rmi", image)
     assert not runner.try_as("{}", "pull", "--policy", "always", image)
     folder = production.clone(GREETER)
     files = [each for each in folder.rglob("*") if each.is_file() and ".git" not in each.parts]
@@ -317,6 +318,17 @@ def test_of_two_pushes_right_after_one_another_the_last_one_runs(
     assert {how for _, how in ended} <= {"success", "cancelled"}
     assert service.get(f"/deployments/{GREETER}")["state"] == "healthy"
     assert [line for line in said(production, GREETER) if "could not be built" in line] == []
+
+
+def test_on_the_runner_no_image_stays_that_was_built_and_no_container(
+    production: Production, gitea: Gitea, runner: GiteaRunner
+) -> None:
+    ended = ["completed"] * len(gitea.runs(GREETER))
+    wait_until(lambda: [it["status"] for it in gitea.runs(GREETER)] == ended, "builds have ended")
+    names = runner.run("buildah", "images", "--format", "{{.Name}}").split()
+    ours = f"{gitea.host}/{production.organisation}/"
+    assert [each for each in names if each.startswith(ours) and not each.endswith("/cache")] == []
+    assert runner.run("buildah", "containers", "--quiet") == ""
 
 
 def test_a_removal_leaves_nothing_to_pull_by(

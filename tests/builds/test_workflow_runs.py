@@ -95,7 +95,8 @@ def test_images_are_built_tested_pushed_and_their_tags_committed(
     changed = gitea.git(stored, "diff", "--name-only", commit, "main").split()
     assert changed == [KUSTOMIZATION_PATH]
     done = [call[0] for call in runner.calls if call[0] != "login"]
-    backend, frontend = ["build", "from", "copy", "run", "rm", "push"], ["build", "push"]
+    backend = ["build", "from", "copy", "run", "rm", "push", "rmi"]
+    frontend = ["build", "push", "rmi"]
     assert done == [*backend, *frontend]
 
 
@@ -135,6 +136,10 @@ def test_what_fails_is_not_pushed_and_no_tag_is_committed(
     assert fails == "push" or not [call for call in runner.calls if call[0] == "push"]
     assert tags(gitea, stored) == {}
     assert gitea.git(stored, "rev-parse", "main") == commit
+    built = [call[-2] for call in runner.calls if call[0] == "build"]
+    taken = [call[-1] for call in runner.calls if call[0] == "rmi"]
+    assert taken == (built if fails in {"run", "push"} else [])
+    assert list(runner.root.glob("tmp.*")) == []
 
 
 def test_the_tag_lands_on_top_of_what_somebody_pushed_meanwhile(
