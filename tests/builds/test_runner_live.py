@@ -91,6 +91,11 @@ class Gitea:
     def withdraw_token(self, user: str, name: str) -> None:
         self._ask("DELETE", f"users/{user}/tokens/{name}")
 
+    def start_build(self, name: str) -> None:
+        """Press the button *Run workflow*."""
+        path = f"repos/{self._owner}/{name}/actions/workflows/build.yaml/dispatches"
+        self._http.post(path, json={"ref": "main"}).raise_for_status()
+
     def run_again(self, name: str, page: str) -> None:
         """Press the button of a job's page once its run has ended: the API has no call for it."""
         ended = ["completed"] * len(self.runs(name))
@@ -318,6 +323,47 @@ def test_of_two_pushes_right_after_one_another_the_last_one_runs(
     assert {how for _, how in ended} <= {"success", "cancelled"}
     assert service.get(f"/deployments/{GREETER}")["state"] == "healthy"
     assert [line for line in said(production, GREETER) if "could not be built" in line] == []
+
+
+def test_what_waits_for_an_image_is_said_to_be_building_and_then_why_it_cannot_be_pulled(
+    production: Production, runner: GiteaRunner
+) -> None:
+    service = production.replicas[0]
+    folder = production.clone(GREETER)
+    objects = folder / "k8s" / "deployments.yaml"
+    good = objects.read_text()
+    fault = "metadata:\n      annotations: {thinkube.dev/test-fault: image-pull}\n      labels:"
+    objects.write_text(good.replace("metadata:\n      labels:", fault))
+    (folder / "web" / "index.html").write_text("hello again\n")
+    production.installation.push(folder, "Cannot be pulled")
+
+    def causes() -> dict[str, str]:
+        application = service.get(f"/deployments/{GREETER}")["application"] or {}
+        return {each["kind"]: each["message"] for each in application.get("causes", [])}
+
+    wait_until(lambda: "building" in causes(), "it is said to be building", 120)
+    wait_until(lambda: "image pull" in causes(), "it cannot be pulled", 120)
+    assert "building" not in causes()
+    done = production.tkt(service, "rollback", GREETER, "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert causes() == {}
+
+
+def test_a_build_that_somebody_starts_by_hand_is_rolled_out_with_its_tags(
+    production: Production, gitea: Gitea, runner: GiteaRunner
+) -> None:
+    service = production.replicas[0]
+    before = service.get(f"/deployments/{GREETER}")["healthy_commit"]
+    gitea.start_build(GREETER)
+    wait_until(
+        lambda: (
+            gitea.parents(GREETER, service.get(f"/deployments/{GREETER}")["healthy_commit"])
+            == [before]
+        ),
+        "what was built by hand is healthy",
+        180,
+    )
+    assert gitea.tags(f"{GREETER}-web") >= {before}
 
 
 def test_on_the_runner_no_image_stays_that_was_built_and_no_container(
