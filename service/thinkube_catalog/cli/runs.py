@@ -57,6 +57,8 @@ def print_deployment(deployment: Json) -> None:
     name = escape(deployment["name"])
     out.print(f"[bold]{name}[/bold] is [{colour}]{state}[/{colour}]")
     _print_causes(deployment)
+    for warning in deployment["warnings"]:
+        out.print(f"  [yellow]•[/yellow] {escape(str(Problem(**warning)))}")
     rows = [
         ("address", deployment["url"]),
         ("repository", deployment["clone_url"]),

@@ -112,6 +112,9 @@ class DeploymentDetails(DeploymentPublic):
 
     application: ApplicationStatusPublic | None
     run: RunPublic | None
+    warnings: list[ProblemItem] = Field(
+        description="What is not as its repository makes believe, however healthy it is."
+    )
 
 
 class DeploymentPage(Wire):
