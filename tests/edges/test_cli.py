@@ -236,6 +236,16 @@ def test_status_ends_with_0_only_when_healthy(deployed: CommandLine) -> None:
     assert said(deployed, "status", "none", code=3) == ""
 
 
+def test_status_says_what_was_seen_last_while_the_engine_does_not_answer(
+    deployed: CommandLine, scene: Scene
+) -> None:
+    with without(scene.platform, engine=Unreachable()):
+        lines = said(deployed, "status", "chat", code=5).splitlines()
+    assert lines[0] == "chat is healthy"
+    assert lines[1] == "  • seen last; nothing newer is known: nobody answers"
+    assert lines[2].split() == ["address", "http://chat.localhost"]
+
+
 def test_status_says_what_serves_while_a_version_is_rolled_out(
     deployed: CommandLine, scene: Scene
 ) -> None:
@@ -300,7 +310,7 @@ def test_stop_says_whether_there_was_one(tkt: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "command"), [("sources", "show tkt-chat"), ("engine", "status chat")]
+    ("part", "command"), [("sources", "show tkt-chat"), ("engine", "logs chat")]
 )
 def test_what_does_not_answer_ends_with_5(deployed: CommandLine, part: str, command: str) -> None:
     with without(deployed.scene.platform, **{part: Unreachable()}):

@@ -56,6 +56,9 @@ def print_deployment(deployment: Json) -> None:
     colour = STATE_COLOURS.get(state, "default")
     name = escape(deployment["name"])
     out.print(f"[bold]{name}[/bold] is [{colour}]{state}[/{colour}]")
+    if deployment["unavailable"]:
+        told = f"seen last; nothing newer is known: {deployment['unavailable']}"
+        out.print(f"  [yellow]•[/yellow] {escape(told)}")
     _print_causes(deployment)
     for warning in deployment["warnings"]:
         out.print(f"  [yellow]•[/yellow] {escape(str(Problem(**warning)))}")

@@ -44,27 +44,32 @@ _SHOWN = {
 class Seen:
     """A deployment, what the engine says of it now (None when it knows nothing), its last run.
 
-    `warnings` are what is not as its repository makes believe, however healthy it is.
+    `unavailable` says why the engine could not be asked; empty where it has answered. `warnings`
+    are what is not as its repository makes believe, however healthy it is.
     """
 
     deployment: Deployment
     application: ApplicationStatus | None
     run: Run | None
+    unavailable: str = ""
     warnings: tuple[Problem, ...] = ()
 
 
 def look(platform: Platform, name: str) -> Seen:
-    """See how a deployment is. Raises DeploymentNotFoundError, EngineUnavailableError."""
+    """See how a deployment is. Raises DeploymentNotFoundError."""
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
+    application, unavailable = None, ""
     try:
         status = with_build(platform, deployment, platform.engine.status(name))
         application = _hidden(platform, deployment, status)
     except ApplicationNotFoundError:
-        application = None
+        pass
+    except UnavailableError as error:
+        unavailable = str(error)
     own = [run for run in runs if run.deployment_id == deployment.id]
     warnings = remaking.warnings(platform, deployment)
-    return Seen(deployment, application, own[0] if own else None, warnings)
+    return Seen(deployment, application, own[0] if own else None, unavailable, warnings)
 
 
 def logs(

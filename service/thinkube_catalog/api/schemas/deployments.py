@@ -110,7 +110,12 @@ class DeploymentPublic(Wire):
 class DeploymentDetails(DeploymentPublic):
     """A deployment with what the engine says of it now and its latest run."""
 
-    application: ApplicationStatusPublic | None
+    application: ApplicationStatusPublic | None = Field(
+        description="Null where the engine does not know it, or could not be asked."
+    )
+    unavailable: str = Field(
+        description="Why the engine could not be asked: the rest is what was seen last."
+    )
     run: RunPublic | None
     warnings: list[ProblemItem] = Field(
         description="What is not as its repository makes believe, however healthy it is."
