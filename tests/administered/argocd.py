@@ -33,6 +33,14 @@ def jwt(**claims: Any) -> str:
     return ".".join(part.decode().rstrip("=") for part in encoded)
 
 
+def in_cluster(status: str = "Successful", message: str = "") -> Json:
+    """Return the cluster that Argo CD runs in, as it shows it."""
+    state = {"status": status, "message": message}
+    version = {"serverVersion": "v1.35.5"} if status == "Successful" else {}
+    server = "https://kubernetes.default.svc"
+    return {"server": server, "name": "in-cluster", "connectionState": state, **version}
+
+
 @dataclass(kw_only=True)
 class AdministeredArgoCd(Faulty):
     """Its content, for tests to look at and to change as somebody else would."""
@@ -42,6 +50,9 @@ class AdministeredArgoCd(Faulty):
     credentials: dict[str, Json] = field(default_factory=dict)
     repositories: list[Json] = field(default_factory=list)
     sessions: dict[str, str] = field(default_factory=dict)  # token to subject
+    clusters: list[Json] = field(default_factory=lambda: [in_cluster()])
+    policies: Callable[[], str] = str  # those of everybody, beside the projects' own
+    applications: dict[str, Json] = field(default_factory=dict)
     webhook_secret: Callable[[], str] = str
     webhooks: list[Json] = field(default_factory=list)
     taken: int = 100
@@ -74,7 +85,7 @@ class AdministeredArgoCd(Faulty):
 
     def state(self) -> object:
         """Return everything that there is, but for values."""
-        return copy.deepcopy((self.projects, sorted(self.credentials)))
+        return copy.deepcopy((self.projects, sorted(self.credentials), self.applications))
 
 
 @contextmanager
@@ -133,6 +144,15 @@ class _Handler(FaultyHandler):
             case ["repositories"]:
                 mine = self.stand_in.repositories
                 return Reply(200, {"items": mine} if mine else {"metadata": {}})
+        return self._used(subject, parts, body)
+
+    def _used(self, subject: str, parts: list[str], body: Any) -> Reply:
+        """Answer what is asked for with a token of the role."""
+        match parts:
+            case ["clusters"]:
+                return self._clusters(subject)
+            case ["applications", *rest]:
+                return self._applications(subject, rest, body)
         return _refused(404, 5, "not found")
 
     def _session(self, body: Any) -> Reply:
@@ -148,14 +168,54 @@ class _Handler(FaultyHandler):
         if not subject.startswith("proj:"):
             return False
         _, project, role = subject.split(":")
-        for each in self.stand_in.projects[project]["spec"].get("roles") or ():
-            for line in each["policies"] if each["name"] == role else ():
-                fields = [field.strip() for field in line.split(",")]
-                asked = (subject, resource, action, object_)
-                wanted = zip(asked, fields[1:5], strict=True)
-                if all(fnmatch.fnmatchcase(one, pattern) for one, pattern in wanted):
-                    return bool(fields[5] == "allow")
+        roles = self.stand_in.projects[project]["spec"].get("roles") or ()
+        mine = [line for each in roles if each["name"] == role for line in each["policies"]]
+        others = self.stand_in.policies().splitlines()
+        for line in [*mine, *(each for each in others if each.startswith("p,"))]:
+            fields = [field.strip() for field in line.split(",")]
+            asked = (subject, resource, action, object_)
+            wanted = zip(asked, fields[1:5], strict=True)
+            if all(fnmatch.fnmatchcase(one, pattern) for one, pattern in wanted):
+                return bool(fields[5] == "allow")
         return False
+
+    def _clusters(self, subject: str) -> Reply:
+        """List those that the query names and the caller may see: none is no error."""
+        query = parse_qs(urlsplit(self.path).query)
+        asked = {key: query[key][0] for key in ("server", "name") if key in query}
+        seen = [
+            it
+            for it in self.stand_in.clusters
+            if asked.items() <= it.items() and self._may(subject, "clusters", "get", it["server"])
+        ]
+        return Reply(200, {"metadata": {}, "items": seen or None})
+
+    def _applications(self, subject: str, rest: list[str], body: Any) -> Reply:
+        there = self.stand_in.applications
+        match self.command, rest:
+            case "POST", []:
+                return self._create(subject, body)
+            case "DELETE", [name] if name in there:
+                there.pop(name)
+                return Reply(200, {})
+        return _refused(404, 5, "not found")
+
+    def _create(self, subject: str, body: Any) -> Reply:
+        """Look for the cluster first, then for what the project allows; both are a 400."""
+        name, spec = body["metadata"]["name"], body["spec"]
+        if not self._may(subject, "applications", "create", f"{spec['project']}/{name}"):
+            return _refused(403, 7, "permission denied")
+        place = spec["destination"]
+        place = {key: place[key] for key in ("server", "name") if key in place}
+        if not any(place.items() <= it.items() for it in self.stand_in.clusters):
+            return _refused(400, 3, _unknown(name, place))
+        sources = self.stand_in.projects[spec["project"]]["spec"]["sourceRepos"]
+        repository = spec["source"]["repoURL"]
+        if not any(fnmatch.fnmatchcase(repository, pattern) for pattern in sources):
+            told = f"application repo {repository} is not permitted in project '{spec['project']}'"
+            return _refused(400, 3, f"application spec for {name} is invalid: {told}")
+        self.stand_in.applications[name] = body
+        return Reply(200, body)
 
     def _project(self, subject: str, rest: list[str], body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)
         projects = self.stand_in.projects
@@ -208,6 +268,15 @@ class _Handler(FaultyHandler):
             return Reply(200, {"url": body["url"]})
         shown = [{"url": it["url"], "username": it["username"]} for it in there.values()]
         return Reply(200, {"items": shown} if shown else {"metadata": {}})
+
+
+def _unknown(name: str, place: Json) -> str:
+    server = place.get("server")
+    told = f"there are no clusters with this name: {place.get('name')}"
+    if server:
+        reason = f'rpc error: code = NotFound desc = cluster "{server}" not found'
+        told = f'error getting cluster by server "{server}": {reason}'
+    return f"application destination spec for {name} is invalid: {told}"
 
 
 def _refused(status: int, code: int, message: str) -> Reply:

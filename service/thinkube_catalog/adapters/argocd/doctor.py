@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel
 
 from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient
+from thinkube_catalog.adapters.argocd.clusters import check_destination
 from thinkube_catalog.adapters.argocd.project import (
     ArgoProject,
     ProjectPlan,
@@ -71,6 +72,7 @@ def _look(client: ArgoCdClient, view: ArgoCdView) -> Iterator[Check]:
         if found.ok:
             project = found.read(ArgoProject)
             yield from _check_rights(client, project, view.token)
+            yield from check_destination(client, view.project)
             yield from _check_repositories(client, view.project)
     yield from _check_webhooks(view)
 
