@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
 
 from thinkube_catalog.adapters import machine
 from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
@@ -14,17 +13,19 @@ from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
-from thinkube_catalog.adapters.reach import check_allowed, check_public
+from thinkube_catalog.adapters.reach import check_public
 from thinkube_catalog.adapters.sql.doctor import check_database
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.operations.examination import Look
 from thinkube_catalog.operations.examination import examine as examine_all
 from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring import trials
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.clusters import access_to_cluster
-from thinkube_catalog.wiring.forges import ARGOCD_HOOK, HOOK, template_sources
+from thinkube_catalog.wiring.forges import HOOK, hooks, template_sources
 from thinkube_catalog.wiring.parts import file_catalogs, providers
+from thinkube_catalog.wiring.trials import known_keys, looks_at_deliveries
 
 SECONDS = 40.0
 """The bound of each look; what it asks has shorter ones of its own."""
@@ -53,8 +54,12 @@ _EXTERNAL_SECRETS = Needed(
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Look at everything the service needs; nothing is changed but the data folder made."""
-    return examine_all(
+    """Look at everything the service needs, and try what it hears from others by.
+
+    Nothing is changed but the data folder made; what a trial makes is gone when it is over.
+    """
+    # Trials come last: they need what is looked at, and others could meet what they make.
+    found = examine_all(
         [
             Look("this machine", lambda: _check_machine(settings)),
             *_looks_at_forge(settings),
@@ -69,6 +74,7 @@ def examine(settings: Settings) -> list[Check]:
         ],
         SECONDS,
     )
+    return [*found, *examine_all(looks_at_deliveries(settings, found), trials.SECONDS)]
 
 
 def _check_machine(settings: Settings) -> list[Check]:
@@ -94,9 +100,8 @@ def _looks_at_forge(settings: Settings) -> list[Look]:
         looks.append(Look("gitea read token", lambda: _check_reading(settings)))
     if settings.public_url:
         looks.append(Look("public address", lambda: [_check_public(settings)]))
-    targets = _webhook_targets(settings)
-    if targets:
-        looks.append(Look("gitea webhooks", lambda: _check_webhooks(settings, targets)))
+    mend = "correct THINKUBE_SECRET_KEY"
+    looks.append(Look("gitea webhooks", lambda: _check_webhooks(settings), mend))
     return looks
 
 
@@ -104,10 +109,9 @@ def _check_public(settings: Settings) -> Check:
     return check_public(settings.public_url, settings.gitea_url, HOOK)
 
 
-def _check_webhooks(settings: Settings, targets: Sequence[str]) -> list[Check]:
-    token = settings.gitea_token.get_secret_value()
-    made = check_webhooks(settings.gitea_url, token, settings.gitea_org, targets)
-    return [*made, *check_allowed(targets)]
+def _check_webhooks(settings: Settings) -> list[Check]:
+    token, wanted = settings.gitea_token.get_secret_value(), hooks(settings, known_keys(settings))
+    return check_webhooks(settings.gitea_url, token, settings.gitea_org, wanted)
 
 
 def _check_forge(settings: Settings) -> list[Check]:
@@ -130,14 +134,6 @@ def _check_reading(settings: Settings) -> list[Check]:
         settings.gitea_token.get_secret_value(),
         settings.gitea_org,
     )
-
-
-def _webhook_targets(settings: Settings) -> list[str]:
-    to_argocd = settings.engine == "argocd" and settings.argocd_webhook_secret.get_secret_value()
-    return [
-        *([f"{settings.public_url}{HOOK}"] if settings.public_url else []),
-        *([f"{settings.argocd_url}{ARGOCD_HOOK}"] if to_argocd else []),
-    ]
 
 
 def _looks_at_cluster(settings: Settings) -> list[Look]:
