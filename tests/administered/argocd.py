@@ -12,7 +12,9 @@ import fnmatch
 import hashlib
 import hmac
 import json
+import queue
 import secrets
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -55,6 +57,8 @@ class AdministeredArgoCd(Faulty):
     applications: dict[str, Json] = field(default_factory=dict)
     webhook_secret: Callable[[], str] = str
     webhooks: list[Json] = field(default_factory=list)
+    watchers: list[queue.Queue[Json]] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
     taken: int = 100
 
     def tokens(self, project: str, role: str) -> list[Json]:
@@ -83,6 +87,16 @@ class AdministeredArgoCd(Faulty):
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
         return any(each["id"] == claims["jti"] for each in self.tokens(project, role))
 
+    def mark(self, page: str) -> None:
+        """Ask for a refresh of the applications on a repository, by a mark that is soon gone."""
+        for name, body in self.applications.items():
+            if _comparable(body["spec"]["source"]["repoURL"]) == _comparable(page):
+                mark = {"annotations": {"argocd.argoproj.io/refresh": "normal"}}
+                marked = {**body, "metadata": {"name": name, **mark}}
+                for events in self.watchers:
+                    events.put({"type": "MODIFIED", "application": marked})
+                    events.put({"type": "MODIFIED", "application": body})
+
     def state(self) -> object:
         """Return everything that there is, but for values."""
         return copy.deepcopy((self.projects, sorted(self.credentials), self.applications))
@@ -93,11 +107,45 @@ def administered_argocd() -> Generator[AdministeredArgoCd]:
     """Serve, on a free port."""
     argocd = AdministeredArgoCd()
     with serving(argocd, _Handler):
-        yield argocd
+        try:
+            yield argocd
+        finally:
+            argocd.closed.set()
 
 
 class _Handler(FaultyHandler):
     stand_in: AdministeredArgoCd
+
+    def _answer(self, fault: str) -> None:
+        if urlsplit(self.path).path == "/api/v1/stream/applications":
+            self._stream()
+        else:
+            super()._answer(fault)
+
+    def _stream(self) -> None:
+        """Send an application as it is, and what changes at it, until nobody listens."""
+        name = parse_qs(urlsplit(self.path).query)["name"][0]
+        events: queue.Queue[Json] = queue.Queue()
+        with self.stand_in.lock:
+            there = copy.deepcopy(self.stand_in.applications.get(name))
+            self.stand_in.watchers.append(events)
+        self.close_connection = True
+        try:
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            if there is not None:
+                self._event({"type": "ADDED", "application": there})
+            while not self.stand_in.closed.is_set():
+                try:
+                    self._event(events.get(timeout=0.1))
+                except queue.Empty:
+                    self.wfile.write(b":\n\n")
+        except OSError:
+            return
+        finally:
+            self.stand_in.watchers.remove(events)
+
+    def _event(self, event: Json) -> None:
+        self.wfile.write(f"data: {json.dumps({'result': event})}\n\n".encode())
 
     def answer(self) -> None:
         path = urlsplit(self.path).path
@@ -116,7 +164,9 @@ class _Handler(FaultyHandler):
         signature = hmac.new(secret, content, hashlib.sha256).hexdigest()
         if secret and self.headers.get("X-Gogs-Signature") != signature:
             return Reply(400, "Webhook processing failed")
-        self.stand_in.webhooks.append(json.loads(content))
+        delivery = json.loads(content)
+        self.stand_in.webhooks.append(delivery)
+        self.stand_in.mark(delivery["repository"]["html_url"])
         return Reply(200)
 
     def _call(self, path: str, body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)
@@ -193,6 +243,9 @@ class _Handler(FaultyHandler):
     def _applications(self, subject: str, rest: list[str], body: Any) -> Reply:
         there = self.stand_in.applications
         match self.command, rest:
+            case "GET", []:
+                seen = self._may(subject, "applications", "get", f"{subject.split(':')[1]}/any")
+                return Reply(200, {"metadata": {}, "items": [*there.values()] if seen else None})
             case "POST", []:
                 return self._create(subject, body)
             case "DELETE", [name] if name in there:
@@ -268,6 +321,12 @@ class _Handler(FaultyHandler):
             return Reply(200, {"url": body["url"]})
         shown = [{"url": it["url"], "username": it["username"]} for it in there.values()]
         return Reply(200, {"items": shown} if shown else {"metadata": {}})
+
+
+def _comparable(url: str) -> str:
+    """Return what of a repository's address Argo CD compares: neither scheme nor port."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}{parts.path.removesuffix('.git')}".lower()
 
 
 def _unknown(name: str, place: Json) -> str:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 
+from thinkube_catalog.adapters.trust import trusting
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.forge import Arrivals
 from thinkube_catalog.domain.secrets import SecretValue
@@ -35,8 +36,9 @@ def check_public(public_url: str, gitea_url: str, hook: str) -> Check:
         answer = httpx.get(f"{public_url}/health", timeout=_SECONDS)
         unsigned = httpx.post(f"{public_url}{hook}", json={}, timeout=_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        message = f"{public_url} does not answer: {str(error) or type(error).__name__}"
-        return warned(name, message, "start the service, or correct THINKUBE_PUBLIC_URL")
+        reason = str(error) or type(error).__name__
+        mend = trusting(reason, "start the service, or correct THINKUBE_PUBLIC_URL")
+        return warned(name, f"{public_url} does not answer: {reason}", mend)
     if not answer.is_success:
         message = f"{public_url}/health answers {answer.status_code}"
         mend = "have the proxy in front of it pass requests on; see THINKUBE_ALLOWED_HOSTS"
@@ -101,11 +103,12 @@ def obstacles(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     kind = _kind(host)
-    allowed = f"it is {kind}: set ALLOWED_HOST_LIST = external,{host} under [webhook] in app.ini"
-    trust = f"have its machine trust the certificate of {host}"
-    way = f"see that its machine reaches {parts.netloc}: name, firewall, proxy, network policies"
+    setting = f"ALLOWED_HOST_LIST = external,{host} under [webhook] in Gitea's app.ini"
+    allowed = f"set {setting}, since {host} is {kind}"
+    trust = f"have Gitea's machine trust the certificate of {host}"
+    way = f"see that it reaches {parts.netloc} (name, firewall, proxy, network policies)"
     told = [*([allowed] if kind else []), *([trust] if parts.scheme == "https" else []), way]
-    return f"Gitea's log says why ('unable to deliver webhook'); {'; '.join(told)}"
+    return f"{'; or '.join(told)}. Gitea's log says which, at 'unable to deliver webhook'"
 
 
 def is_loopback(url: str) -> bool:

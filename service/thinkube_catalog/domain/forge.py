@@ -342,6 +342,7 @@ class CommitNotFoundError(NotFoundError):
 class ForgeUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge did not answer: {reason}")
+        self.reason = reason
 
 
 class ForgeRefusedError(UnavailableError):
@@ -349,6 +350,7 @@ class ForgeRefusedError(UnavailableError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge refuses this: {reason}")
+        self.reason = reason
 
 
 def plain_signature(signature: Signature) -> Signature:

@@ -14,9 +14,12 @@ from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
 from thinkube_catalog.adapters.reach import check_public
+from thinkube_catalog.adapters.secret_store import SecretKeyInvalidError
 from thinkube_catalog.adapters.sql.doctor import check_database
-from thinkube_catalog.domain.checks import Check
+from thinkube_catalog.adapters.trust import trusting
+from thinkube_catalog.domain.checks import Check, failed, passed
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.gitops import EngineUnavailableError
 from thinkube_catalog.operations.examination import Look
 from thinkube_catalog.operations.examination import examine as examine_all
 from thinkube_catalog.settings import Settings
@@ -24,7 +27,7 @@ from thinkube_catalog.wiring import trials
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.clusters import access_to_cluster
 from thinkube_catalog.wiring.forges import HOOK, hooks, template_sources
-from thinkube_catalog.wiring.parts import file_catalogs, providers
+from thinkube_catalog.wiring.parts import file_catalogs, key_file, providers
 from thinkube_catalog.wiring.trials import known_keys, looks_at_deliveries
 
 SECONDS = 40.0
@@ -83,7 +86,22 @@ def _check_machine(settings: Settings) -> list[Check]:
         machine.check_git(),
         machine.check_uv(),
         machine.check_folder(settings.data_dir),
+        _check_key(settings),
     ]
+
+
+def _check_key(settings: Settings) -> Check:
+    """Look whether secrets can be sealed. A missing key is made by the service, not here."""
+    name = "sealing key"
+    try:
+        known_keys(settings)
+    except SecretKeyInvalidError as error:
+        mend = "; ".join(each.mend for each in error.problems)
+        return failed(name, "; ".join(each.message for each in error.problems), mend)
+    if settings.secret_key.get_secret_value():
+        return passed(name, "THINKUBE_SECRET_KEY is one")
+    path = key_file(settings)
+    return passed(name, f"{path}" if path.exists() else f"made in {path} when the service starts")
 
 
 def _looks_at_forge(settings: Settings) -> list[Look]:
@@ -100,9 +118,7 @@ def _looks_at_forge(settings: Settings) -> list[Look]:
         looks.append(Look("gitea read token", lambda: _check_reading(settings)))
     if settings.public_url:
         looks.append(Look("public address", lambda: [_check_public(settings)]))
-    mend = "correct THINKUBE_SECRET_KEY"
-    looks.append(Look("gitea webhooks", lambda: _check_webhooks(settings), mend))
-    return looks
+    return [*looks, Look("gitea webhooks", lambda: _check_webhooks(settings))]
 
 
 def _check_public(settings: Settings) -> Check:
@@ -110,7 +126,11 @@ def _check_public(settings: Settings) -> Check:
 
 
 def _check_webhooks(settings: Settings) -> list[Check]:
-    token, wanted = settings.gitea_token.get_secret_value(), hooks(settings, known_keys(settings))
+    try:
+        wanted = hooks(settings, known_keys(settings))
+    except SecretKeyInvalidError:
+        return []  # told by the look at the key
+    token = settings.gitea_token.get_secret_value()
     return check_webhooks(settings.gitea_url, token, settings.gitea_org, wanted)
 
 
@@ -161,9 +181,10 @@ def _check_cluster(settings: Settings) -> list[Check]:
             *survey_cluster(access, settings.namespace_prefix, _needed(settings)),
             *check_clock("cluster", f"{access.url}/version", _trust(access.ca)),
         ]
-    except CatalogError as error:
+    except EngineUnavailableError as error:
         mend = "look at THINKUBE_KUBERNETES_URL, THINKUBE_KUBERNETES_TOKEN, THINKUBE_KUBERNETES_CA"
-        return [Check("cluster", good=False, message=str(error), mend=mend)]
+        told = trusting(error.reason, mend, "THINKUBE_KUBERNETES_CA")
+        return [failed("cluster", error.reason, told)]
 
 
 def _trust(ca: object) -> ssl.SSLContext | bool:

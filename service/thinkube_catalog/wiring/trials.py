@@ -14,7 +14,7 @@ from thinkube_catalog.adapters.argocd.trials import Marks
 from thinkube_catalog.adapters.gitea import Hook
 from thinkube_catalog.adapters.gitea.client import GiteaClient
 from thinkube_catalog.adapters.gitea.connections import HooksRefusedError
-from thinkube_catalog.adapters.gitea.trials import Place, Trials
+from thinkube_catalog.adapters.gitea.trials import NoOrganisationError, Place, Trials
 from thinkube_catalog.adapters.gitea.webhooks import PROBE
 from thinkube_catalog.adapters.reach import NOBODY, check_signed, obstacles
 from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, new_key
@@ -28,7 +28,7 @@ from thinkube_catalog.operations.trial import Outcome, Sending, try_delivery
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.forges import argocd_hook, service_hook
-from thinkube_catalog.wiring.parts import database_url, sealing_keys
+from thinkube_catalog.wiring.parts import database_url, key_file, sealing_keys
 
 SECONDS = 90.0
 """The bound of all trials together."""
@@ -41,7 +41,7 @@ _AGAIN = "then run tkt doctor again"
 
 def known_keys(settings: Settings) -> tuple[SealingKey, ...]:
     """Return the installation's keys; one for this moment where no service has made any yet."""
-    made = settings.secret_key.get_secret_value() or (settings.data_dir / "secret.key").exists()
+    made = settings.secret_key.get_secret_value() or key_file(settings).exists()
     return sealing_keys(settings) if made else keys_from(new_key())
 
 
@@ -50,7 +50,8 @@ def looks_at_deliveries(settings: Settings, known: Sequence[Check]) -> list[Look
 
     `known` is what was found before: without what it stands on, a webhook is not tried.
     """
-    if settings.forge != "gitea":
+    unusable = any(it.name == "sealing key" and not it.good for it in known)
+    if settings.forge != "gitea" or unusable:
         return []
     return [Look("deliveries", lambda: _try_all(settings, known))]
 
@@ -155,7 +156,7 @@ def _service(
     if any(it.name == "public address" and it.warning for it in known):
         mend = f"start the service, {_AGAIN}; should it fail: {obstacles(hook.url)}"
         return [_untried(name, f"nobody answers at {settings.public_url} yet", mend)], None
-    blocked = _blocked(known, ("public address", *_gitea(settings)), name)
+    blocked = _blocked(known, ("public address", "database", *_gitea(settings)), name)
     if blocked:
         return blocked, None
     try:
@@ -193,7 +194,8 @@ def _gitea(settings: Settings) -> tuple[str, ...]:
 def _blocked(known: Sequence[Check], needed: Sequence[str], name: str) -> list[Check]:
     """Tell what is in the way of a trial, if anything is."""
     broken = [it.name for it in known if it.name in needed and not it.good]
-    return [_untried(name, f"{broken[0]} is in the way", f"mend that, {_AGAIN}")] if broken else []
+    why = f"{broken[0]} has to be mended first" if broken else ""
+    return [_untried(name, why, f"mend it, {_AGAIN}")] if why else []
 
 
 @contextmanager
@@ -259,6 +261,8 @@ def _gone_wrong(name: str, error: CatalogError) -> Check:
     mend = f"mend that, {_AGAIN}"
     if isinstance(error, HooksRefusedError):
         mend = f"set DISABLE_WEBHOOKS = false under [webhook] in Gitea's app.ini, {_AGAIN}"
+    elif isinstance(error, NoOrganisationError):
+        mend = f"run tkt bootstrap, or deploy something, {_AGAIN}"
     return _untried(name, str(error), mend)
 
 

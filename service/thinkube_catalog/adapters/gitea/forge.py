@@ -96,7 +96,8 @@ class GiteaForge:
         self._care = care or Care()
         self._connections = Connections(self._client, self._care)
         self._statuses = Statuses(self._client, self._url)
-        self._received = Received(signed_by, (arrivals or MemoryArrivals()).note)
+        self.arrivals = arrivals or MemoryArrivals()
+        self._received = Received(signed_by, self.arrivals.note)
 
     def close(self) -> None:
         """End what looks for pushes, and the connections."""

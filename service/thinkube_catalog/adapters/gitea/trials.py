@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from thinkube_catalog.adapters.gitea.client import GiteaClient, accepted
 from thinkube_catalog.adapters.gitea.connections import Hook, HooksRefusedError, whole
 from thinkube_catalog.adapters.gitea.webhooks import LOOKED_AT, PROBE
-from thinkube_catalog.domain.errors import ConflictError
+from thinkube_catalog.domain.errors import ConflictError, NotFoundError
 from thinkube_catalog.domain.forge import ForgeRefusedError, Repository
 
 DESCRIPTION = "Made by tkt doctor to try webhooks; it deletes it at once"
@@ -44,6 +44,11 @@ class Place:
 class ProbeBusyError(ConflictError):
     def __init__(self, repository: Repository) -> None:
         super().__init__(f"{repository} is there: somebody else tries webhooks at this moment")
+
+
+class NoOrganisationError(NotFoundError):
+    def __init__(self, organisation: str) -> None:
+        super().__init__(f"the organisation {organisation} is not there yet")
 
 
 class _Config(BaseModel):
@@ -135,7 +140,7 @@ class Trials:
         if answer.status == _CONFLICT:
             raise ProbeBusyError(Repository(self._organisation, PROBE))
         if answer.status == _NOT_FOUND:
-            raise ForgeRefusedError(f"the organisation {self._organisation} is not there yet")
+            raise NoOrganisationError(self._organisation)
         return accepted(answer, _WHAT).read(_Stored)
 
     def _connect(self, stored: _Stored, hook: Hook) -> Place:

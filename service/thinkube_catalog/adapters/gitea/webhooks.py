@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from thinkube_catalog.adapters.gitea.client import GiteaClient
 from thinkube_catalog.adapters.gitea.connections import Hook
 from thinkube_catalog.domain.checks import Check, passed, warned
-from thinkube_catalog.domain.forge import ForgeUnavailableError
+from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError
 
 LOOKED_AT = 10
 """How many repositories are looked at, so that it does not take long where there are many."""
@@ -42,7 +42,7 @@ def check_webhooks(url: str, token: str, organisation: str, hooks: Sequence[Hook
     client = GiteaClient(url, token, _SECONDS)
     try:
         return list(_look(client, organisation, hooks))
-    except ForgeUnavailableError:
+    except (ForgeUnavailableError, ForgeRefusedError):
         return []  # what is wrong with the Gitea or the token is told by another check
     finally:
         client.close()
