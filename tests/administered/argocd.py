@@ -55,6 +55,7 @@ class AdministeredArgoCd(Faulty):
     clusters: list[Json] = field(default_factory=lambda: [in_cluster()])
     policies: Callable[[], str] = str  # those of everybody, beside the projects' own
     applications: dict[str, Json] = field(default_factory=dict)
+    unreadable: str = ""  # what is wrong with every repository
     webhook_secret: Callable[[], str] = str
     webhooks: list[Json] = field(default_factory=list)
     watchers: list[queue.Queue[Json]] = field(default_factory=list)
@@ -191,10 +192,20 @@ class _Handler(FaultyHandler):
                 return self._project(subject, rest, body)
             case ["repocreds"]:
                 return self._credentials(subject, body)
-            case ["repositories"]:
-                mine = self.stand_in.repositories
-                return Reply(200, {"items": mine} if mine else {"metadata": {}})
+            case ["repositories", *rest]:
+                return self._repositories(rest, body)
         return self._used(subject, parts, body)
+
+    def _repositories(self, rest: list[str], body: Any) -> Reply:
+        mine = self.stand_in.repositories
+        match self.command, rest:
+            case "POST", []:
+                mine.append({"repo": body["repo"], "project": body["project"]})
+                return Reply(200, {"repo": body["repo"]})
+            case "DELETE", [url]:
+                mine[:] = [it for it in mine if it["repo"] != url]
+                return Reply(200, {})
+        return Reply(200, {"items": mine} if mine else {"metadata": {}})
 
     def _used(self, subject: str, parts: list[str], body: Any) -> Reply:
         """Answer what is asked for with a token of the role."""
@@ -248,6 +259,8 @@ class _Handler(FaultyHandler):
                 return Reply(200, {"metadata": {}, "items": [*there.values()] if seen else None})
             case "POST", []:
                 return self._create(subject, body)
+            case "GET", [name] if name in there:
+                return Reply(200, there[name])
             case "DELETE", [name] if name in there:
                 there.pop(name)
                 return Reply(200, {})
@@ -267,7 +280,10 @@ class _Handler(FaultyHandler):
         if not any(fnmatch.fnmatchcase(repository, pattern) for pattern in sources):
             told = f"application repo {repository} is not permitted in project '{spec['project']}'"
             return _refused(400, 3, f"application spec for {name} is invalid: {told}")
-        self.stand_in.applications[name] = body
+        told = self.stand_in.unreadable
+        complaints = [{"type": "ComparisonError", "message": told}] if told else []
+        status = {"reconciledAt": "2030-01-01T00:00:00Z", "conditions": complaints}
+        self.stand_in.applications[name] = {**body, "status": status}
         return Reply(200, body)
 
     def _project(self, subject: str, rest: list[str], body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)

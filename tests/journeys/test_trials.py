@@ -61,7 +61,8 @@ class There:
     def left(self) -> list[str]:
         """Name what a trial has left."""
         made = [it.name for it in self.gitea.repositories if it.name == PROBE]
-        return [*made, *(it for it in self.argocd.applications if it.endswith("doctor"))]
+        applications = [it for it in self.argocd.applications if it.endswith("doctor")]
+        return [*made, *applications, *(it["repo"] for it in self.argocd.repositories)]
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[There]:
 
 def test_before_the_first_deployment_both_are_tried_and_nothing_is_left(there: There) -> None:
     checks = there.look()
-    assert list(checks) == ["service key", TO_SERVICE, TO_ARGOCD]
+    assert list(checks) == ["service key", TO_SERVICE, TO_ARGOCD, "argocd to gitea"]
     assert [it for it in checks.values() if it.warning or not it.good] == []
     assert "arrived at" in checks[TO_SERVICE].message
     assert [answer for _, answer in there.gitea.delivered] == [204, 200]
@@ -148,6 +149,7 @@ def test_one_of_both_that_arrives_is_told_beside_the_other(there: There) -> None
         "service key": False,
         TO_SERVICE: False,
         TO_ARGOCD: True,
+        "argocd to gitea": False,
     }
 
 
@@ -210,6 +212,22 @@ def test_where_webhooks_are_switched_off_that_is_told(there: There) -> None:
     checks = there.look()
     assert all("DISABLE_WEBHOOKS = false" in checks[it].mend for it in (TO_SERVICE, TO_ARGOCD))
     assert there.left() == []
+
+
+@pytest.mark.parametrize("read_token", ["", "canary-of-the-reader"])
+def test_an_argo_cd_that_cannot_read_our_repositories_is_told(
+    there: There, monkeypatch: pytest.MonkeyPatch, read_token: str
+) -> None:
+    monkeypatch.setenv("THINKUBE_GITEA_READ_TOKEN", read_token)
+    reason = "rpc error: code = Unknown desc = failed to list refs: authentication required"
+    there.argocd.unreadable = reason
+    checks = there.look()
+    check = checks["argocd to gitea"]
+    assert (check.good, "tkt bootstrap" in check.mend) == (False, True)
+    assert check.message.endswith(f"{PROBE}: failed to list refs: authentication required")
+    assert not checks[TO_ARGOCD].warning
+    assert there.left() == []
+    assert ("POST /api/v1/repositories?upsert=true" in there.argocd.requests) is bool(read_token)
 
 
 def test_no_check_tells_a_secret(there: There) -> None:

@@ -106,7 +106,7 @@ def obstacles(url: str) -> str:
     setting = f"ALLOWED_HOST_LIST = external,{host} under [webhook] in Gitea's app.ini"
     allowed = f"set {setting}, since {host} is {kind}"
     trust = f"have Gitea's machine trust the certificate of {host}"
-    way = f"see that it reaches {parts.netloc} (name, firewall, proxy, network policies)"
+    way = f"see that its machine reaches {parts.netloc} (name, firewall, proxy, network policies)"
     told = [*([allowed] if kind else []), *([trust] if parts.scheme == "https" else []), way]
     return f"{'; or '.join(told)}. Gitea's log says which, at 'unable to deliver webhook'"
 

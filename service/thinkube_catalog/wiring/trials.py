@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
+from thinkube_catalog.adapters.argocd.clusters import without_wrapping
 from thinkube_catalog.adapters.argocd.trials import Marks
 from thinkube_catalog.adapters.gitea import Hook
 from thinkube_catalog.adapters.gitea.client import GiteaClient
@@ -20,7 +21,7 @@ from thinkube_catalog.adapters.reach import NOBODY, check_signed, obstacles
 from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, new_key
 from thinkube_catalog.adapters.sql.arrivals import SqlArrivals
 from thinkube_catalog.adapters.sql.database import NEWEST, Database
-from thinkube_catalog.domain.checks import Check, passed, warned
+from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.errors import CatalogError, UnavailableError
 from thinkube_catalog.domain.forge import Arrivals
 from thinkube_catalog.operations.examination import Look
@@ -74,7 +75,9 @@ class _Direction(Protocol):
         """Return one where it can be seen what arrives."""
         ...
 
-    def attempt(self, place: Place, sending: Sending) -> Outcome: ...
+    def attempt(self, place: Place, sending: Sending) -> list[Check]:
+        """Try it. Raises CatalogError where that cannot be done."""
+        ...
 
     def mend(self, place: Place) -> str:
         """Say what may keep deliveries from arriving."""
@@ -90,9 +93,12 @@ class _ToService:
     def choose(self, places: Sequence[Place]) -> Place | None:
         return places[0] if places else None
 
-    def attempt(self, place: Place, sending: Sending) -> Outcome:
+    def attempt(self, place: Place, sending: Sending) -> list[Check]:
         before = self.arrivals.last(place.id)
-        return try_delivery(sending, lambda: self.arrivals.last(place.id) != before, _SEND_SECONDS)
+        outcome = try_delivery(
+            sending, lambda: self.arrivals.last(place.id) != before, _SEND_SECONDS
+        )
+        return [_judge(self, place, outcome)]
 
     def mend(self, place: Place) -> str:  # noqa: ARG002 (the same for all)
         return obstacles(self.hook.url)
@@ -108,12 +114,18 @@ class _ToArgoCd:
     def choose(self, places: Sequence[Place]) -> Place | None:
         return next((it for it in places if self.marks.application_of(self._cloned(it))), None)
 
-    def attempt(self, place: Place, sending: Sending) -> Outcome:
-        with ExitStack() as open_:
-            there = self.marks.application_of(self._cloned(place))
-            name = there or open_.enter_context(self.marks.probing(self._cloned(place)))
-            seen = open_.enter_context(self.marks.watching(name))
-            return try_delivery(sending, seen, _SEND_SECONDS, _REFRESH_SECONDS)
+    def attempt(self, place: Place, sending: Sending) -> list[Check]:
+        there = self.marks.application_of(self._cloned(place))
+        if there:
+            return [self._attempt_with(there, place, sending)]
+        with self.marks.probing(self._cloned(place)) as made:
+            told = self._attempt_with(made, place, sending)
+            return [told, _judge_reading(self.marks.complaint(made), place)]
+
+    def _attempt_with(self, application: str, place: Place, sending: Sending) -> Check:
+        with self.marks.watching(application) as seen:
+            outcome = try_delivery(sending, seen, _SEND_SECONDS, _REFRESH_SECONDS)
+        return _judge(self, place, outcome)
 
     def mend(self, place: Place) -> str:
         there, cloned = _as_argocd_compares(place.page), _as_argocd_compares(self._cloned(place))
@@ -182,7 +194,9 @@ def _argocd(settings: Settings, known: Sequence[Check]) -> tuple[list[Check], _D
         return blocked, None
     token = settings.argocd_token.get_secret_value()
     marks = Marks(
-        lambda: ArgoCdClient(settings.argocd_url, token, _CALL_SECONDS), project_plan(settings)
+        lambda: ArgoCdClient(settings.argocd_url, token, _CALL_SECONDS),
+        project_plan(settings),
+        settings.gitea_read_token.get_secret_value(),
     )
     return [], _ToArgoCd(hook, marks, settings.gitea_url)
 
@@ -213,7 +227,7 @@ def _arrivals(settings: Settings) -> Iterator[Arrivals]:
 
 def _attempt_all(trials: Trials, wanted: Sequence[_Direction]) -> list[Check]:
     """Try each at a deployment's repository, and those that have none at a probe."""
-    checks = []
+    checks: list[Check] = []
     rest = []
     for each in wanted:
         try:
@@ -221,29 +235,29 @@ def _attempt_all(trials: Trials, wanted: Sequence[_Direction]) -> list[Check]:
             if place is None:
                 rest.append(each)
             else:
-                checks.append(_attempt(trials, each, place))
+                checks += each.attempt(place, trials.sending(place))
         except CatalogError as error:
             checks.append(_gone_wrong(each.name, error))
     return [*checks, *(_attempt_with_probe(trials, rest) if rest else ())]
 
 
 def _attempt_with_probe(trials: Trials, wanted: Sequence[_Direction]) -> list[Check]:
-    checks: dict[str, Check] = {}
+    checks: list[Check] = []
+    left = [each.name for each in wanted]
     try:
         with trials.probing([each.hook for each in wanted]) as places:
             for each, place in zip(wanted, places, strict=True):
-                checks[each.name] = _attempt(trials, each, place)
+                left.remove(each.name)
+                try:
+                    checks += each.attempt(place, trials.sending(place))
+                except CatalogError as error:
+                    checks.append(_gone_wrong(each.name, error))
     except CatalogError as error:
-        left = [each.name for each in wanted if each.name not in checks]
-        checks |= {name: _gone_wrong(name, error) for name in left or (f"gitea {PROBE}",)}
-    return list(checks.values())
+        checks += [_gone_wrong(name, error) for name in left or (f"gitea {PROBE}",)]
+    return checks
 
 
-def _attempt(trials: Trials, direction: _Direction, place: Place) -> Check:
-    try:
-        outcome = direction.attempt(place, trials.sending(place))
-    except CatalogError as error:
-        return _gone_wrong(direction.name, error)
+def _judge(direction: _Direction, place: Place, outcome: Outcome) -> Check:
     url = direction.hook.url
     if outcome is Outcome.UNSENT:
         message = (
@@ -255,6 +269,18 @@ def _attempt(trials: Trials, direction: _Direction, place: Place) -> Check:
         message = f"Gitea sent a test delivery to {url}, and it did not arrive"
         return warned(direction.name, message, direction.mend(place))
     return passed(direction.name, f"a test delivery of {place.repository} arrived at {url}")
+
+
+def _judge_reading(complaint: str | None, place: Place) -> Check:
+    name = "argocd to gitea"
+    if complaint is None:
+        message = f"Argo CD has not looked at {place.repository}"
+        return warned(name, message, "look into the log of argocd-application-controller")
+    if complaint:
+        message = f"Argo CD cannot read {place.repository}: {without_wrapping(complaint)}"
+        mend = "run tkt bootstrap, which gives it credentials; or see that argocd-repo-server "
+        return failed(name, message, f"{mend}reaches THINKUBE_GITEA_URL and trusts its certificate")
+    return passed(name, f"Argo CD reads {place.repository}")
 
 
 def _gone_wrong(name: str, error: CatalogError) -> Check:

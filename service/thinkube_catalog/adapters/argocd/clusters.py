@@ -47,7 +47,8 @@ def check_destination(client: ArgoCdClient, plan: ProjectPlan) -> Iterator[Check
     """
     answer = _refused(client, plan)
     if answer.status == _INVALID and "destination spec" in answer.reason:
-        message = f"{plan.cluster} is not known to Argo CD: {_plain(answer.reason)}"
+        reason = without_wrapping(answer.reason.rpartition(" is invalid: ")[2])
+        message = f"{plan.cluster} is not known to Argo CD: {reason}"
         yield failed(NAME, message, _register(plan))
         return
     found = client.get("clusters", destination(plan.cluster))
@@ -91,9 +92,9 @@ def _refused(client: ArgoCdClient, plan: ProjectPlan) -> Answer:
     return answer
 
 
-def _plain(reason: str) -> str:
+def without_wrapping(reason: str) -> str:
     """Return Argo CD's own words without the names of what they went through."""
-    return _WRAPPED.sub("", reason.rpartition(" is invalid: ")[2])[:_REASON_LENGTH]
+    return _WRAPPED.sub("", reason)[:_REASON_LENGTH]
 
 
 def _register(plan: ProjectPlan) -> str:
@@ -108,7 +109,7 @@ def _told(cluster: _Cluster) -> Check:
     who = f"{cluster.server} ({cluster.name})" if cluster.name else cluster.server
     state = cluster.connectionState
     if state.status == "Failed":
-        message = f"Argo CD does not reach {who}: {_plain(state.message)}"
+        message = f"Argo CD does not reach {who}: {without_wrapping(state.message)}"
         way = "see that argocd-application-controller reaches that address"
         mend = f"{way}, and renew the credentials with argocd cluster add CONTEXT --upsert"
         return failed(NAME, message, mend)

@@ -1,19 +1,21 @@
-"""Whether Argo CD is told of pushes, for `tkt doctor`: by the mark that a webhook leaves.
+"""Whether Argo CD is told of pushes and reads repositories, for `tkt doctor`.
 
 What Gitea delivers for a repository makes Argo CD ask for a refresh of the applications on it. It
-asks by an annotation that is there for a moment, so applications are watched for it. Before the
-first deployment there is none: one that makes nothing is made for it, and deleted again.
+asks by an annotation that is there for a moment, so applications are watched for that mark. Before
+the first deployment there is none: one that applies nothing is made, and deleted again.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
+from thinkube_catalog.adapters.argocd.applications import Applications
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient, read
 from thinkube_catalog.adapters.argocd.destination import destination
 from thinkube_catalog.adapters.argocd.project import ProjectPlan
@@ -22,7 +24,9 @@ from thinkube_catalog.domain.gitops import EngineUnavailableError
 REFRESH = "argocd.argoproj.io/refresh"
 
 _LABEL = {"app.kubernetes.io/managed-by": "thinkube-catalog-doctor"}
+_UNREAD = "ComparisonError"
 _FIRST_SECONDS = 10.0
+_PAUSE = 0.2
 
 
 class _Metadata(BaseModel):
@@ -38,9 +42,20 @@ class _Spec(BaseModel):
     source: _Source = Field(default_factory=lambda: _Source(repoURL=""))
 
 
+class _Condition(BaseModel):
+    type: str = ""
+    message: str = ""
+
+
+class _Status(BaseModel):
+    compared_at: str = Field("", alias="reconciledAt")
+    conditions: list[_Condition] = []
+
+
 class _Application(BaseModel):
     metadata: _Metadata
     spec: _Spec = _Spec()
+    status: _Status = Field(default_factory=lambda: _Status(reconciledAt=""))
 
 
 class _Applications(BaseModel):
@@ -48,11 +63,15 @@ class _Applications(BaseModel):
 
 
 class Marks:
-    """Looks for the mark at applications of our project."""
+    """Looks at applications of our project for what Argo CD notes there."""
 
-    def __init__(self, open_client: Callable[[], ArgoCdClient], plan: ProjectPlan) -> None:
+    def __init__(
+        self, open_client: Callable[[], ArgoCdClient], plan: ProjectPlan, read_token: str = ""
+    ) -> None:
+        """`read_token` is what Argo CD is to read repositories by, where the service gives it."""
         self._open = open_client
         self._plan = plan
+        self._read_token = read_token
 
     def application_of(self, repository: str) -> str:
         """Name an application on that repository; empty where there is none.
@@ -69,18 +88,40 @@ class Marks:
     def probing(self, repository: str) -> Iterator[str]:
         """Give the name of an application on that repository that applies nothing.
 
-        One that was left by somebody who was interrupted is taken. Raises as `application_of`.
+        It has the credentials that a deployment's has. One that was left by somebody who was
+        interrupted is taken. Raises as `application_of`.
         """
         name = f"{self._plan.name}-doctor"
         query = {"upsert": "true", "validate": "false"}
         with self._client() as client:
-            made = client.send("POST", "applications", query, self._record(name, repository))
-            made.expect("making an application to try webhooks")
+            known = Applications(client, self._plan.name)
             try:
+                if self._read_token:
+                    known.write_repository(repository, self._read_token)
+                made = client.send("POST", "applications", query, self._record(name, repository))
+                made.expect("making an application for a trial")
                 yield name
             finally:
                 gone = {"project": self._plan.name, "cascade": "false"}
                 client.send("DELETE", f"applications/{quote(name, safe='')}", gone)
+                if self._read_token:
+                    known.delete_repositories(lambda url: url == repository)
+
+    def complaint(self, name: str) -> str | None:
+        """Return why Argo CD cannot read what an application is on; empty where it can.
+
+        None where it has not looked in time. Raises as `application_of`.
+        """
+        path, query = f"applications/{quote(name, safe='')}", {"project": self._plan.name}
+        deadline = time.monotonic() + _FIRST_SECONDS
+        with self._client() as client:
+            while time.monotonic() < deadline:
+                there = client.get(path, query).expect("reading an application").read(_Application)
+                if there.status.compared_at:
+                    told = (it.message for it in there.status.conditions if it.type == _UNREAD)
+                    return next(told, "")
+                threading.Event().wait(_PAUSE)
+        return None
 
     @contextmanager
     def watching(self, name: str) -> Iterator[Callable[[], bool]]:
