@@ -16,18 +16,18 @@ from tests.edges.platform import a_scene
 from tests.gitea_stand_in import GiteaStandIn, gitea_stand_in
 from thinkube_catalog.adapters.argocd.project import manifest
 from thinkube_catalog.adapters.gitea import GiteaForge
+from thinkube_catalog.adapters.gitea.trials import DESCRIPTION
 from thinkube_catalog.adapters.gitea.webhooks import PROBE
 from thinkube_catalog.adapters.sql.arrivals import SqlArrivals
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.forge import Deliveries, Repository
-from thinkube_catalog.operations.examination import examine
 from thinkube_catalog.settings import load_settings
 from thinkube_catalog.wiring import trials
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.forges import ARGOCD_HOOK, HOOK, deliveries_of, open_forge
 from thinkube_catalog.wiring.parts import database_url, sealing_keys
-from thinkube_catalog.wiring.trials import looks_at_deliveries
+from thinkube_catalog.wiring.trials import try_deliveries
 
 ORG = "thinkube-deployments"
 SECRET = "the-webhook-secret"
@@ -55,8 +55,7 @@ class There:
     address: str
 
     def look(self, *known: Check) -> dict[str, Check]:
-        looks = looks_at_deliveries(load_settings(), known)
-        return {check.name: check for check in examine(looks, 60)}
+        return {check.name: check for check in try_deliveries(load_settings(), known)}
 
     def left(self) -> list[str]:
         """Name what a trial has left."""
@@ -228,6 +227,24 @@ def test_an_argo_cd_that_cannot_read_our_repositories_is_told(
     assert not checks[TO_ARGOCD].warning
     assert there.left() == []
     assert ("POST /api/v1/repositories?upsert=true" in there.argocd.requests) is bool(read_token)
+
+
+def test_one_who_is_interrupted_leaves_nothing(
+    there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trials, "try_delivery", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        there.look()
+    assert there.left() == []
+
+
+def test_what_another_one_is_trying_is_left_alone(there: There) -> None:
+    there.gitea.make(ORG, PROBE, DESCRIPTION)
+    assert "in two minutes" in there.look()[TO_SERVICE].mend
+    assert len(there.gitea.repositories) == 1
 
 
 def test_no_check_tells_a_secret(there: There) -> None:

@@ -23,12 +23,11 @@ from thinkube_catalog.domain.gitops import EngineUnavailableError
 from thinkube_catalog.operations.examination import Look
 from thinkube_catalog.operations.examination import examine as examine_all
 from thinkube_catalog.settings import Settings
-from thinkube_catalog.wiring import trials
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.clusters import access_to_cluster
 from thinkube_catalog.wiring.forges import HOOK, hooks, template_sources
 from thinkube_catalog.wiring.parts import file_catalogs, key_file, providers
-from thinkube_catalog.wiring.trials import known_keys, looks_at_deliveries
+from thinkube_catalog.wiring.trials import known_keys, try_deliveries
 
 SECONDS = 40.0
 """The bound of each look; what it asks has shorter ones of its own."""
@@ -77,7 +76,7 @@ def examine(settings: Settings) -> list[Check]:
         ],
         SECONDS,
     )
-    return [*found, *examine_all(looks_at_deliveries(settings, found), trials.SECONDS)]
+    return [*found, *try_deliveries(settings, found)]
 
 
 def _check_machine(settings: Settings) -> list[Check]:

@@ -15,7 +15,12 @@ from thinkube_catalog.adapters.argocd.trials import Marks
 from thinkube_catalog.adapters.gitea import Hook
 from thinkube_catalog.adapters.gitea.client import GiteaClient
 from thinkube_catalog.adapters.gitea.connections import HooksRefusedError
-from thinkube_catalog.adapters.gitea.trials import NoOrganisationError, Place, Trials
+from thinkube_catalog.adapters.gitea.trials import (
+    NoOrganisationError,
+    Place,
+    ProbeBusyError,
+    Trials,
+)
 from thinkube_catalog.adapters.gitea.webhooks import PROBE
 from thinkube_catalog.adapters.reach import NOBODY, check_signed, obstacles
 from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, new_key
@@ -24,15 +29,11 @@ from thinkube_catalog.adapters.sql.database import NEWEST, Database
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.errors import CatalogError, UnavailableError
 from thinkube_catalog.domain.forge import Arrivals
-from thinkube_catalog.operations.examination import Look
 from thinkube_catalog.operations.trial import Outcome, Sending, try_delivery
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.forges import argocd_hook, service_hook
 from thinkube_catalog.wiring.parts import database_url, key_file, sealing_keys
-
-SECONDS = 90.0
-"""The bound of all trials together."""
 
 _SEND_SECONDS = 15.0
 _REFRESH_SECONDS = 15.0  # how long Argo CD may take to work off what it has taken
@@ -44,17 +45,6 @@ def known_keys(settings: Settings) -> tuple[SealingKey, ...]:
     """Return the installation's keys; one for this moment where no service has made any yet."""
     made = settings.secret_key.get_secret_value() or key_file(settings).exists()
     return sealing_keys(settings) if made else keys_from(new_key())
-
-
-def looks_at_deliveries(settings: Settings, known: Sequence[Check]) -> list[Look]:
-    """Return what tries each webhook that the settings ask for.
-
-    `known` is what was found before: without what it stands on, a webhook is not tried.
-    """
-    unusable = any(it.name == "sealing key" and not it.good for it in known)
-    if settings.forge != "gitea" or unusable:
-        return []
-    return [Look("deliveries", lambda: _try_all(settings, known))]
 
 
 class ArrivalsUnseenError(UnavailableError):
@@ -145,7 +135,15 @@ def _as_argocd_compares(url: str) -> str:
     return f"{parts.hostname or ''}{parts.path.removesuffix('.git')}".lower()
 
 
-def _try_all(settings: Settings, known: Sequence[Check]) -> list[Check]:
+def try_deliveries(settings: Settings, known: Sequence[Check]) -> list[Check]:
+    """Try each webhook that the settings ask for, and say what came of it.
+
+    `known` is what was found before: without what it stands on, a webhook is not tried. Not in a
+    thread: who interrupts it has what was made for it deleted all the same.
+    """
+    unusable = any(it.name == "sealing key" and not it.good for it in known)
+    if settings.forge != "gitea" or unusable:
+        return []
     with ExitStack() as open_:
         told, to_service = _service(settings, known, open_)
         more, to_argocd = _argocd(settings, known)
@@ -289,6 +287,8 @@ def _gone_wrong(name: str, error: CatalogError) -> Check:
         mend = f"set DISABLE_WEBHOOKS = false under [webhook] in Gitea's app.ini, {_AGAIN}"
     elif isinstance(error, NoOrganisationError):
         mend = f"run tkt bootstrap, or deploy something, {_AGAIN}"
+    elif isinstance(error, ProbeBusyError):
+        mend = "run it again in two minutes: what an interrupted one has left is deleted then"
     return _untried(name, str(error), mend)
 
 

@@ -15,6 +15,7 @@ from thinkube_catalog.adapters.gitea.trials import (
     DESCRIPTION,
     NoOrganisationError,
     ProbeBusyError,
+    ProbeTakenError,
     Trials,
 )
 from thinkube_catalog.adapters.gitea.webhooks import PROBE
@@ -73,13 +74,17 @@ def test_what_somebody_interrupted_has_left_is_deleted(gitea: GiteaStandIn, tria
     assert names(gitea) == []
 
 
-@pytest.mark.parametrize(("description", "made"), [(DESCRIPTION, ""), ("of somebody", LONG_AGO)])
-def test_a_repository_of_somebody_else_is_left_alone(
-    gitea: GiteaStandIn, trials: Trials, description: str, made: str
-) -> None:
-    theirs = gitea.make(ORG, PROBE, description)
-    theirs.created_at = made or theirs.created_at
+def test_what_somebody_else_uses_now_is_left_alone(gitea: GiteaStandIn, trials: Trials) -> None:
+    theirs = gitea.make(ORG, PROBE, DESCRIPTION)
     with pytest.raises(ProbeBusyError), trials.probing([HOOK]):
+        pass
+    assert gitea.repositories == [theirs]
+
+
+def test_a_repository_of_somebody_else_is_left_alone(gitea: GiteaStandIn, trials: Trials) -> None:
+    theirs = gitea.make(ORG, PROBE, "of somebody")
+    theirs.created_at = LONG_AGO
+    with pytest.raises(ProbeTakenError), trials.probing([HOOK]):
         pass
     assert gitea.repositories == [theirs]
 

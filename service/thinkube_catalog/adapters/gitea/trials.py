@@ -43,7 +43,12 @@ class Place:
 
 class ProbeBusyError(ConflictError):
     def __init__(self, repository: Repository) -> None:
-        super().__init__(f"{repository} is there: somebody else tries webhooks at this moment")
+        super().__init__(f"{repository} is there: another tkt doctor tries at this moment")
+
+
+class ProbeTakenError(ConflictError):
+    def __init__(self, repository: Repository) -> None:
+        super().__init__(f"{repository} was not made by tkt doctor: give it another name")
 
 
 class NoOrganisationError(NotFoundError):
@@ -93,7 +98,8 @@ class Trials:
     def probing(self, hooks: Sequence[Hook]) -> Iterator[list[Place]]:
         """Give a repository with these webhooks, in their order, as long as it is needed.
 
-        Raises ProbeBusyError, ForgeUnavailableError, ForgeRefusedError.
+        Raises ProbeBusyError, ProbeTakenError, NoOrganisationError, ForgeUnavailableError,
+        ForgeRefusedError.
         """
         self._clear()
         stored = self._make()
@@ -123,8 +129,9 @@ class Trials:
         if answer.status == _NOT_FOUND:
             return
         there = accepted(answer, _WHAT).read(_Stored)
-        fresh = datetime.now(UTC) - there.created_at < _LEFT
-        if fresh or there.description != DESCRIPTION:
+        if there.description != DESCRIPTION:
+            raise ProbeTakenError(Repository(self._organisation, PROBE))
+        if datetime.now(UTC) - there.created_at < _LEFT:
             raise ProbeBusyError(Repository(self._organisation, PROBE))
         accepted(self._client.send("DELETE", self._path(PROBE)), _WHAT)
 
