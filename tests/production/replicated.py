@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx
 import psutil
 
+from tests.argocd_rights import take_back
 from tests.journeys.installation import Installation, Json, wait_until
 
 
@@ -170,6 +171,7 @@ class Production:
         self.stop()
         self._clear_gitea()
         self._clear_argocd()
+        take_back(Path(self.given["KUBECONFIG"]), self.name)
 
     def _clear_gitea(self) -> None:
         login = (self.given["GITEA_ADMIN"], self.given["GITEA_PASSWORD"])

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from thinkube_catalog.adapters.trust import trusting
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
 
 _SECONDS = 5.0
@@ -20,8 +21,9 @@ def check_registry(name: str, url: str, user: str, token: str, mend: str) -> Che
         with httpx.Client(timeout=_SECONDS, trust_env=False) as http:
             refusal = _refusal(http, url, (user, token))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        message = f"{url} does not answer: {str(error) or type(error).__name__}"
-        return warned(name, message, "look whether the cluster's nodes reach it")
+        reason = str(error) or type(error).__name__
+        asked = trusting(reason, "look whether the cluster's nodes reach it")
+        return warned(name, f"{url} does not answer: {reason}", asked)
     if refusal:
         return failed(name, refusal, mend)
     return passed(name, f"{user} logs in to {url}; what it may do there, the registry knows")

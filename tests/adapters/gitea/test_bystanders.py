@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.administered.gitea import Account, AdministeredGitea, Team, Token, administered_gitea
+from thinkube_catalog.adapters.gitea import Hook
 from thinkube_catalog.adapters.gitea.pulling import check_pulling
 from thinkube_catalog.adapters.gitea.reading import check_reading
 from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.domain.checks import Check
+from thinkube_catalog.domain.secrets import SecretValue
 
 ORG = "thinkube-deployments"
 OURS = ("read:user", "write:organization", "write:repository")
@@ -43,6 +45,11 @@ def test_a_token_that_reads_and_no_more_is_good(gitea: AdministeredGitea) -> Non
 def test_one_that_is_not_accepted_is_told_by_its_own_setting(gitea: AdministeredGitea) -> None:
     check = look(gitea, "another")
     assert (check.good, "THINKUBE_GITEA_READ_TOKEN" in check.message) == (False, True)
+
+
+def test_the_service_s_own_token_is_not_taken_for_it(gitea: AdministeredGitea) -> None:
+    (check,) = check_reading(gitea.url, "reading-token", "not accepted", ORG)
+    assert (check.good, check.warning) == (True, False)
 
 
 def test_one_that_writes_is_a_warning(gitea: AdministeredGitea) -> None:
@@ -110,17 +117,24 @@ def test_what_is_not_there_yet_stands_in_no_tokens_way(gitea: AdministeredGitea)
 
 # Webhooks
 
+HOOK = Hook(TARGET, lambda _id: SecretValue("secret"), lambda _secret: "abc")
+
 
 def test_repositories_that_tell_nobody_of_pushes_are_named(gitea: AdministeredGitea) -> None:
     def checked() -> list[Check]:
-        return check_webhooks(gitea.url, "service-token", ORG, [TARGET])
+        return check_webhooks(gitea.url, "service-token", ORG, [HOOK])
 
     (check,) = checked()
     assert (check.warning, "chat will not tell" in check.message) == (True, True)
     gitea.hooks["chat"] = [{"active": True, "config": {"url": f"{TARGET}?key=abc"}}]
     (check,) = checked()
     assert (check.good, check.warning) == (True, False)
-    gitea.hooks["chat"][0]["active"] = False
+    gitea.hooks["chat"][0]["config"]["url"] = f"{TARGET}?key=of-another-secret"
+    (check,) = checked()
+    assert (check.warning, "chat" in check.message, "another secret" in check.message) == (
+        *(True, True, True),
+    )
+    gitea.hooks["chat"] = [{"active": False, "config": {"url": f"{TARGET}?key=abc"}}]
     assert checked()[0].warning
     gitea.repositories[ORG].clear()
     assert checked() == []

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 from thinkube_catalog.adapters.gitea.client import Answer, GiteaClient
+from thinkube_catalog.adapters.gitea.scopes import beyond
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError
 
 NAME = "image pulls"
 
+_NEEDED = "read:package"
 _NOBODY = "-"  # no owner can be called so
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _SECONDS = 5.0
@@ -23,9 +25,9 @@ def check_pulling(url: str, user: str, token: str, organisation: str) -> Check:
     try:
         return _look(client, user, organisation)
     except ForgeRefusedError as error:
-        return failed(NAME, str(error).replace("_GITEA_TOKEN", "_PULL_TOKEN"), _MEND)
+        return failed(NAME, error.reason.replace("_GITEA_TOKEN", "_PULL_TOKEN"), _MEND)
     except ForgeUnavailableError as error:
-        return failed(NAME, str(error), "look into Gitea's own log")
+        return failed(NAME, error.reason, "look into Gitea's own log")
     finally:
         client.close()
 
@@ -33,8 +35,13 @@ def check_pulling(url: str, user: str, token: str, organisation: str) -> Check:
 def _look(client: GiteaClient, user: str, organisation: str) -> Check:
     # The scopes are checked before anything is looked for: nothing can come of these.
     if client.get(f"packages/{_NOBODY}").status == _FORBIDDEN:
-        return failed(NAME, "the token lacks read:package", _MEND)
-    too_much = [scope for scope, ask in _BEYOND.items() if ask(client).status != _FORBIDDEN]
+        return failed(NAME, f"the token lacks {_NEEDED}", _MEND)
+    too_much = [scope for scope, ask in _LEAST.items() if ask(client).status != _FORBIDDEN]
+    too_much += [
+        scope
+        for scope in beyond(client, (_NEEDED, *_LEAST))
+        if scope.replace("write:", "read:") not in too_much
+    ]
     if too_much:
         message = f"the token is good for {', '.join(too_much)} as well, and every namespace has it"
         return warned(NAME, message, _MEND)
@@ -49,10 +56,10 @@ def _look(client: GiteaClient, user: str, organisation: str) -> Check:
     )
 
 
-_BEYOND: dict[str, Callable[[GiteaClient], Answer]] = {
+_LEAST: dict[str, Callable[[GiteaClient], Answer]] = {
     "write:package": lambda it: it.send("DELETE", f"packages/{_NOBODY}/generic/x/x"),
     "read:repository": lambda it: it.get(f"repos/{_NOBODY}/{_NOBODY}"),
     "read:organization": lambda it: it.get(f"orgs/{_NOBODY}"),
     "read:user": lambda it: it.get("user"),
 }
-"""What a narrower token is refused, each asked for so that nothing can come of it."""
+"""The least beyond what is needed, each asked for so that nothing can come of it."""
