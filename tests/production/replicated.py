@@ -167,11 +167,16 @@ class Production:
         """Remove every deployment, end the replicas, and delete what bootstrap has made."""
         last = self.replicas[-1]
         for each in last.get("/deployments")["items"]:
-            self.tkt(last, "remove", each["name"], "--yes", "--repository", "--volumes")
+            wait_until(lambda: self._removed(last, each["name"]), f"{each['name']} is gone", 300)  # noqa: B023 (at once)
         self.stop()
         self._clear_gitea()
         self._clear_argocd()
         take_back(Path(self.given["KUBECONFIG"]), self.name)
+
+    def _removed(self, replica: Replica, name: str) -> bool:
+        """Remove a deployment; what is in the middle of a run has to end first."""
+        asked = ("remove", name, "--yes", "--repository", "--volumes")
+        return self.tkt(replica, *asked).returncode == 0
 
     def _clear_gitea(self) -> None:
         login = (self.given["GITEA_ADMIN"], self.given["GITEA_PASSWORD"])

@@ -115,7 +115,7 @@ def test_a_push_is_told_by_webhook_rolled_out_named_when_it_fails_and_rolled_bac
         "the crash loop is named",
         120,
     )
-    assert first.get("/deployments/hello")["commit"] == pushed
+    wait_until(lambda: first.get("/deployments/hello")["commit"] == pushed, "it is noted")
     done = production.tkt(second, "rollback", "hello")
     assert done.returncode == 0, done.stdout + done.stderr
     status = production.application("hello")["status"]
