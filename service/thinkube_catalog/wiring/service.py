@@ -19,6 +19,7 @@ from thinkube_catalog.adapters.fenced import fenced
 from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SqlSecrets
+from thinkube_catalog.adapters.sql.arrivals import SqlArrivals
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.adapters.sql.replicas import SqlReplicas
@@ -39,6 +40,7 @@ from thinkube_catalog.wiring.forges import (
 )
 from thinkube_catalog.wiring.parts import (
     conventions,
+    database_url,
     file_catalogs,
     program_version,
     provider_key,
@@ -66,7 +68,7 @@ class CatalogService:
 
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
-        self._database = Database(_database_url(settings))
+        self._database = Database(database_url(settings))
         keys = sealing_keys(settings)
         self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
@@ -80,7 +82,7 @@ class CatalogService:
             self.replicas,
             BEAT_SECONDS_ALONE if alone else BEAT_SECONDS,
         )
-        self._forge = forge = open_forge(settings, keys)
+        self._forge = forge = open_forge(settings, keys, SqlArrivals(self._database))
         self._engine = open_engine(settings, forge, self._secrets)
         self.deliveries = deliveries_of(forge)
         self._stopping = False
@@ -207,8 +209,3 @@ def _checked(look: Callable[[], object]) -> str:
     except CatalogError as error:
         return str(error)
     return "ok"
-
-
-def _database_url(settings: Settings) -> str:
-    configured = settings.database_url.get_secret_value()
-    return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"
