@@ -102,10 +102,11 @@ class _ToArgoCd:
     name: ClassVar[str] = "gitea to argocd"
 
     def choose(self, places: Sequence[Place]) -> Place | None:
-        return next((it for it in places if self.marks.application_of(self._cloned(it))), None)
+        there = self.marks.applications() if places else {}
+        return next((it for it in places if self._cloned(it) in there), None)
 
     def attempt(self, place: Place, sending: Sending) -> list[Check]:
-        there = self.marks.application_of(self._cloned(place))
+        there = self.marks.applications().get(self._cloned(place))
         if there:
             return [self._attempt_with(there, place, sending)]
         with self.marks.probing(self._cloned(place)) as made:
