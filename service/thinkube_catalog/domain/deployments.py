@@ -49,6 +49,7 @@ class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
     UPGRADE = "upgrade"
+    REMAKE = "remake"
     REMOVE = "remove"
 
 

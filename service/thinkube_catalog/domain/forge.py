@@ -1,6 +1,6 @@
 """The forge: where rendered projects and published templates live as Git repositories.
 
-Each promise below is kept by `tests/contracts/test_forge.py`, for every forge.
+Each promise below is kept by `tests/contracts/forge/`, for every forge.
 """
 
 from __future__ import annotations

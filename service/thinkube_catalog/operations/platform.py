@@ -23,7 +23,10 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Platform:
-    """Every port, gathered by `wiring` (or by a test)."""
+    """Every port, gathered by `wiring` (or by a test).
+
+    `runs_objects` says that the engine runs what `k8s/` holds, and not `thinkube.yaml` itself.
+    """
 
     catalogs: Catalogs
     sources: TemplateSources
@@ -35,6 +38,7 @@ class Platform:
     secrets: Secrets
     merger: Merger
     conventions: Conventions = field(default_factory=Conventions)
+    runs_objects: bool = False
     providers: tuple[Provider, ...] = ()
     deployments_owner: str = "thinkube-deployments"
     templates_owner: str = "thinkube-templates"

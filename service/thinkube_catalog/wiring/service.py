@@ -102,6 +102,7 @@ class CatalogService:
                 secrets=self._secrets,
                 merger=GitMerger(),
                 conventions=conventions(settings),
+                runs_objects=settings.engine == "argocd",
                 providers=providers(settings),
                 deployments_owner=settings.gitea_org,
                 templates_owner=settings.templates_org,
