@@ -352,10 +352,11 @@ def test_for_a_gitea_alone_nothing_else_is_asked_for(
     assert there.argocd.requests == []
 
 
-def test_an_account_that_builds_is_made_where_one_is_named(
+def test_accounts_that_build_and_pull_are_made_where_they_are_named(
     there: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THINKUBE_BUILD_USER", "builder")
+    monkeypatch.setenv("THINKUBE_PULL_USER", "puller")
     there.bootstrap()
     (token,) = there.gitea.accounts["builder"].tokens
     assert set(token.scopes) == {"write:package", "write:repository"}
@@ -363,8 +364,30 @@ def test_an_account_that_builds_is_made_where_one_is_named(
     team = there.gitea.team("thinkube-deployments", "builders")
     assert team.members == {"builder"}
     assert team.rights["units_map"] == {"repo.code": "write", "repo.packages": "write"}
+    (token,) = there.gitea.accounts["puller"].tokens
+    assert (token.scopes, there.kept()["PULL_TOKEN"]) == (("read:package",), token.sha1)
+    team = there.gitea.team("thinkube-deployments", "pullers")
+    assert (team.members, team.rights["units_map"]) == ({"puller"}, {"repo.packages": "read"})
     assert [it for it in there.doctor() if it.warning or not it.good] == []
     assert set(effects(there.bootstrap()).values()) == {Effect.LEFT}
+
+
+def test_no_account_in_gitea_pulls_from_another_registry(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_PULL_USER", "puller")
+    monkeypatch.setenv("THINKUBE_CONTAINER_REGISTRY", "registry.example.org")
+    there.bootstrap()
+    assert "puller" not in there.gitea.accounts
+
+
+def test_that_images_are_built_and_nobody_can_pull_them_is_told(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_BUILD_USER", "builder")
+    there.bootstrap()
+    (check,) = [it for it in there.doctor() if it.warning or not it.good]
+    assert (check.name, "THINKUBE_PULL_USER" in check.mend) == ("image pulls", True)
 
 
 def test_with_a_database_a_key_is_made_once(

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
-from thinkube_catalog.adapters.argocd.cluster import Delivery, Supply
+from thinkube_catalog.adapters.argocd.cluster import Delivery, RegistryAccount, Supply
 from thinkube_catalog.adapters.kubernetes import rights
 from thinkube_catalog.adapters.kubernetes.client import (
     APPLY,
@@ -31,6 +31,7 @@ from thinkube_catalog.domain.gitops import EngineUnavailableError
 
 _FORCED: Mapping[str, str | int] = {"fieldManager": FIELD_MANAGER, "force": "true"}
 _OF_DATA = "f:"
+_OPAQUE, _FOR_PULLS = "Opaque", "kubernetes.io/dockerconfigjson"
 REFRESH = "10m"
 """How soon External Secrets notices that a value in the store is another."""
 
@@ -83,22 +84,39 @@ class WrittenSecrets:
             key: each.value.reveal() for key, each in supplies.items() if each.value is not None
         }
         missing = tuple(key for key in supplies if key not in values)
-        written = self._apply(namespace, name, values)
+        written = self._put(namespace, name, values)
         if any(owner.kind == "ExternalSecret" for owner in written.metadata.owners):
             # It would put its own values back; what it made stays, and is ours now.
             _delete(self._client, rights.DELETE_EXTERNAL, namespace, name, orphan=True)
-        added = _added_by_others(written, values)
-        if added:
-            self._drop(namespace, name, added)
         return Delivery(_revision(self._key, [namespace, name, values]), missing)
+
+    def allow_pulls(self, namespace: str, name: str, account: RegistryAccount) -> None:
+        """Make the Secret what kubelets log in to the registry with."""
+        self._put(namespace, name, {".dockerconfigjson": _docker_config(account)}, _FOR_PULLS)
 
     def withdraw(self, namespace: str, name: str) -> None:
         _delete(self._client, rights.DELETE_SECRET, namespace, name)
 
-    def _apply(self, namespace: str, name: str, values: Mapping[str, str]) -> _Written:
+    def _put(
+        self, namespace: str, name: str, values: Mapping[str, str], type_: str = _OPAQUE
+    ) -> _Written:
+        """Make the Secret hold exactly these values; return it as it was on the way."""
+        written = self._apply(namespace, name, values, type_)
+        added = _added_by_others(written, values)
+        if added:
+            self._drop(namespace, name, added)
+        return written
+
+    def _apply(self, namespace: str, name: str, values: Mapping[str, str], type_: str) -> _Written:
         data = {key: base64.b64encode(each.encode()).decode() for key, each in values.items()}
         metadata = {"name": name, "namespace": namespace, "labels": OURS}
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "type": type_,
+            "data": data,
+        }
         call = Call(
             rights.WRITE_SECRET, namespace, name, query=_FORCED, body=body, form=APPLY, hidden=True
         )
@@ -157,6 +175,16 @@ class FetchedSecrets:
                 for each, key in sorted(keys.items())
             ],
         }
+
+
+def _docker_config(account: RegistryAccount) -> str:
+    """Return the file by which programs of containers find the account at a registry."""
+    user, token = account.user, account.token.reveal()
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
+    return json.dumps(
+        {"auths": {account.registry: {"username": user, "password": token, "auth": basic}}},
+        sort_keys=True,
+    )
 
 
 def _applied(client: KubernetesClient, call: Call) -> Answer:

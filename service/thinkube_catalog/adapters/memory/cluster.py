@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from thinkube_catalog.adapters.argocd.cluster import Delivery, NamespaceTakenError, Supply
+from thinkube_catalog.adapters.argocd.cluster import (
+    Delivery,
+    NamespaceTakenError,
+    RegistryAccount,
+    Supply,
+)
 from thinkube_catalog.domain.gitops import EngineBusyError, EngineUnavailableError
 from thinkube_catalog.domain.secrets import SecretValue
 
@@ -30,6 +35,7 @@ class Namespace:
     marker: str | None
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: dict[str, Delivered] = field(default_factory=dict)
+    pulls: dict[str, RegistryAccount] = field(default_factory=dict)
     claims: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     going: bool = False
@@ -54,12 +60,7 @@ class MemoryCluster:
         self, namespace: str, name: str, supplies: Mapping[str, Supply], marker: str
     ) -> Delivery:
         with self._lock:
-            there = self.namespaces.get(namespace)
-            if there is None:
-                raise EngineUnavailableError(f"there is no namespace {namespace}")
-            _check(there, namespace, marker)
-            if there.going:
-                raise EngineBusyError(f"the namespace {namespace} is still being deleted")
+            there = self._held(namespace, marker)
             values = {env: each.value for env, each in supplies.items() if each.value is not None}
             missing = tuple(env for env, each in supplies.items() if each.value is None)
             if not supplies:
@@ -70,18 +71,30 @@ class MemoryCluster:
                 there.secrets[name] = known = Delivered(values, uuid4().hex)
             return Delivery(known.revision, missing)
 
+    def allow_pulls(
+        self, namespace: str, name: str, account: RegistryAccount | None, marker: str
+    ) -> None:
+        with self._lock:
+            there = self._held(namespace, marker)
+            if account is None:
+                there.pulls.pop(name, None)
+            else:
+                there.pulls[name] = account
+
     def claims(self, namespace: str) -> Sequence[str]:
         with self._lock:
             there = self.namespaces.get(namespace)
             return sorted(there.claims) if there else []
 
-    def release_namespace(self, name: str, marker: str, secret: str) -> None:
+    def release_namespace(self, name: str, marker: str, secrets: tuple[str, ...]) -> None:
         with self._lock:
             there = self.namespaces.get(name)
             if there is not None:
                 _check(there, name, marker)
                 there.marker = ""
-                there.secrets.pop(secret, None)
+                for secret in secrets:
+                    there.secrets.pop(secret, None)
+                    there.pulls.pop(secret, None)
 
     def remove_namespace(self, name: str, marker: str) -> Sequence[str]:
         with self._lock:
@@ -94,6 +107,15 @@ class MemoryCluster:
                 return [f"{what} (held by {why})" for what, why in sorted(there.held.items())]
             del self.namespaces[name]
             return []
+
+    def _held(self, namespace: str, marker: str) -> Namespace:
+        there = self.namespaces.get(namespace)
+        if there is None:
+            raise EngineUnavailableError(f"there is no namespace {namespace}")
+        _check(there, namespace, marker)
+        if there.going:
+            raise EngineBusyError(f"the namespace {namespace} is still being deleted")
+        return there
 
 
 def _check(there: Namespace, name: str, marker: str) -> None:
