@@ -13,6 +13,8 @@ from thinkube_catalog.adapters.secret_store import keys_from
 from thinkube_catalog.domain.bootstrap import Effect
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.secrets import SecretValue
+from thinkube_catalog.settings import load_settings
+from thinkube_catalog.wiring.doctor import examine
 
 
 @pytest.fixture
@@ -414,3 +416,19 @@ def test_with_nothing_named_there_is_nothing_to_do(
     monkeypatch.delenv("THINKUBE_GITEA_URL")
     with pytest.raises(CatalogError, match="THINKUBE_GITEA_URL"):
         there.bootstrap()
+
+
+def test_a_key_that_cannot_be_used_is_told_once(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.bootstrap()
+    monkeypatch.setenv("THINKUBE_SECRET_KEY", "short")
+    (told,) = (it for it in examine(load_settings()) if it.warning or not it.good)
+    assert (told.name, told.good, "openssl rand" in told.mend) == ("sealing key", False, True)
+
+
+def test_a_key_file_that_is_no_file_is_told(there: Outside) -> None:
+    there.bootstrap()
+    (there.folder / "data" / "secret.key").mkdir(parents=True, mode=0o700)
+    (told,) = (it for it in examine(load_settings()) if it.warning or not it.good)
+    assert (told.name, told.good, "cannot be read" in told.message) == ("sealing key", False, True)
