@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from thinkube_catalog.adapters.argocd.cluster import Delivery, NamespaceTakenError, Supply
+from thinkube_catalog.adapters.argocd.cluster import (
+    Arrival,
+    Delivery,
+    NamespaceTakenError,
+    Supply,
+)
 from thinkube_catalog.domain.gitops import EngineBusyError, EngineUnavailableError
 from thinkube_catalog.domain.secrets import SecretValue
 
@@ -25,11 +30,13 @@ class Namespace:
     """Its content, for tests to look at. `held` are finalizers by object, as in `pod/web`.
 
     `marker` is None where nobody has said whose it is, and empty where it was released.
+    `arrivals` are what tests say of Secrets that somebody else fills.
     """
 
     marker: str | None
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: dict[str, Delivered] = field(default_factory=dict)
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
     claims: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     going: bool = False
@@ -69,6 +76,11 @@ class MemoryCluster:
             if known is None or known.values != values:
                 there.secrets[name] = known = Delivered(values, uuid4().hex)
             return Delivery(known.revision, missing)
+
+    def arrival(self, namespace: str, name: str) -> Arrival:
+        with self._lock:
+            there = self.namespaces.get(namespace)
+            return there.arrivals.get(name, Arrival()) if there else Arrival()
 
     def claims(self, namespace: str) -> Sequence[str]:
         with self._lock:
