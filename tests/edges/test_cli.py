@@ -239,6 +239,11 @@ def test_logs_history_and_open_print_what_there_is(deployed: CommandLine) -> Non
     assert " ".join(lines[1].split()).startswith("# # deploy yes yes ")
 
 
+def test_secrets_are_renewed_and_followed_until_it_is_healthy(deployed: CommandLine) -> None:
+    assert "✓ healthy    healthy at" in said(deployed, "renew", "chat")
+    assert deployed.run("renew", "none").exit_code == 3
+
+
 def test_a_rollback_needs_something_to_go_back_to(deployed: CommandLine) -> None:
     assert deployed.run("rollback", "chat").exit_code == 4
     assert deployed.run("rollback", "chat", "--to", "c0ffee").exit_code == 3

@@ -25,7 +25,8 @@ PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     DEPLOYMENTS: (
         deploy.deploy,
         *(observe.ps, observe.status, observe.logs, observe.open_, observe.history),
-        *(change.retry, upgrade.upgrade, change.rollback, change.cancel, change.remove),
+        *(change.retry, change.renew, upgrade.upgrade, change.rollback),
+        *(change.cancel, change.remove),
     ),
     "The service": (service.serve, service.stop, service.doctor, bootstrap.bootstrap),
 }

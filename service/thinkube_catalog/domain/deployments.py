@@ -48,6 +48,7 @@ class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
     UPGRADE = "upgrade"
+    RENEW = "renew"  # its secrets, with the values that they have now
     REMOVE = "remove"
 
 

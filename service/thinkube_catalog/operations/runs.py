@@ -52,12 +52,14 @@ _PLANS: Mapping[RunKind, tuple[Step, ...]] = {
     RunKind.DEPLOY: deploy.STEPS,
     RunKind.ROLLBACK: changes.ROLLBACK_STEPS,
     RunKind.UPGRADE: upgrade.UPGRADE_STEPS,
+    RunKind.RENEW: changes.RENEWAL_STEPS,
     RunKind.REMOVE: changes.REMOVAL_STEPS,
 }
 _TITLES: Mapping[RunKind, str] = {
     RunKind.DEPLOY: "Deploying",
     RunKind.ROLLBACK: "Rolling back",
     RunKind.UPGRADE: "Upgrading",
+    RunKind.RENEW: "Renewing the secrets of",
     RunKind.REMOVE: "Removing",
 }
 

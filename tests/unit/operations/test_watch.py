@@ -9,8 +9,15 @@ import pytest
 
 from tests.stage import Stage
 from tests.stand_ins import TEMPLATE, push
-from thinkube_catalog.domain.deployments import DeploymentNotFoundError, EventKind, State
-from thinkube_catalog.operations import deploy, watch
+from thinkube_catalog.domain.deployments import (
+    DeploymentNotFoundError,
+    EventKind,
+    Run,
+    RunKind,
+    RunState,
+    State,
+)
+from thinkube_catalog.operations import changes, deploy, watch
 from thinkube_catalog.operations.deploy import DeploymentRequest
 
 
@@ -72,6 +79,44 @@ def test_an_application_that_falls_ill_and_recovers_is_told_twice(chat: Stage) -
     del chat.world.failed["chat"]
     assert told(chat)[1:] == [(EventKind.HEALTH_CHANGED, "healthy")]
     assert chat.platform.deployments.get("chat").problems == ()
+
+
+def runs_of(stage: Stage) -> list[tuple[RunKind, RunState]]:
+    runs: list[Run] = list(stage.platform.deployments.runs("chat"))
+    return [(run.kind, run.state) for run in runs]
+
+
+def test_secrets_that_have_changed_elsewhere_are_brought_up_by_a_run(chat: Stage) -> None:
+    chat.world.outdated.add("chat")
+    assert told(chat) == []  # its run tells
+    assert runs_of(chat)[:-1] == [(RunKind.RENEW, RunState.SUCCEEDED)]
+    assert chat.platform.deployments.get("chat").state is State.HEALTHY
+
+
+def test_a_renewal_that_cannot_begin_its_work_waits_for_a_person(chat: Stage) -> None:
+    ours = chat.world.applications["chat"]
+    chat.world.applications["chat"] = replace(ours, marker="somebody else's")
+    chat.world.outdated.add("chat")
+    told(chat)
+    assert runs_of(chat)[:-1] == [(RunKind.RENEW, RunState.FAILED)]
+    chat.world.applications["chat"] = ours
+    changes.retry(chat.platform, "chat")
+    assert runs_of(chat)[:-1] == [(RunKind.RENEW, RunState.SUCCEEDED)]
+
+
+def test_a_value_that_breaks_it_is_told_and_the_next_one_brought_up(chat: Stage) -> None:
+    chat.world.outdated.add("chat")
+    chat.world.failed["chat"] = chat.world.serving.pop("chat")
+    chat.world.broken.add("chat")
+    assert told(chat)[-1] == (EventKind.HEALTH_CHANGED, "degraded")
+    chat.world.broken.clear()
+    chat.world.outdated.add("chat")
+    told(chat)
+    assert runs_of(chat)[:-1] == [
+        (RunKind.RENEW, RunState.SUCCEEDED),
+        (RunKind.RENEW, RunState.FAILED),
+    ]
+    assert chat.platform.deployments.get("chat").state is State.HEALTHY
 
 
 def test_an_application_removed_behind_our_back_is_told(chat: Stage) -> None:

@@ -99,8 +99,8 @@ class ArgoCdEngine:
         self._placement = options.placement
         self._applications = Applications(client, self._placement.project)
         self._follower = Follower(self._applications, options.poll)
-        self._closer = Closer(self._applications, self._build)
         self._supplies = Supplies(secrets, cluster, self._applications, self._placement)
+        self._closer = Closer(self._applications, self._build, self._supplies.arrival)
         self._removal = Removal(self._applications, cluster, self._placement, options.removal)
         self._minder = Minder(
             self._applications, self._follower, self._placement, head, options.branch

@@ -226,7 +226,7 @@ class FetchedSecrets:
 
     def _newest_event(self, namespace: str, found: _Asked) -> str:
         chosen = f"involvedObject.uid={found.metadata.uid},reason=UpdateFailed"
-        query = {"fieldSelector": chosen, "limit": 500}
+        query: dict[str, str | int] = {"fieldSelector": chosen, "limit": 500}
         answer = self._client.ask(Call(rights.LIST_EVENTS, namespace, query=query))
         events = answer.read(_Events).items if answer.ok else []
         newest = max(events, key=lambda each: each.at, default=None)
