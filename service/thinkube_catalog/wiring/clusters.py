@@ -31,4 +31,4 @@ def open_cluster(settings: Settings, keys: Sequence[SealingKey]) -> KubernetesCl
 def _store(settings: Settings) -> ExternalStore | None:
     if settings.secret_delivery == "secret":  # noqa: S105 (a word)
         return None
-    return ExternalStore(settings.secret_store, settings.secret_property)
+    return ExternalStore(settings.secret_store, settings.secret_property, settings.secret_entries)
