@@ -121,7 +121,7 @@ class ExternalSecretsStandIn:
         ]
         kept = {field[2:] for each in others for field in each["fieldsV1"].get("f:data", {})}
         known = {key: it for key, it in made.get("data", {}).items() if key in kept}
-        fields = {"f:data": {f"f:{key}": {} for key in data}}
+        fields: Json = {"f:data": {f"f:{key}": {} for key in data}}
         mine = {"manager": f"externalsecrets.external-secrets.io/{name}", "fieldsV1": fields}
         content = {"data": known | data}
         metadata = {

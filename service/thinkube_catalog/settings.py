@@ -361,7 +361,7 @@ class Settings(BaseSettings):
                 f"{PREFIX}SECRET_DELIVERY is external-secret"
             )
             raise ValueError(message)
-        if self.secret_entries == "deployment" and self.secret_property:
+        if self.secret_entries == "deployment" and self.secret_property:  # noqa: S105 (a word)
             message = (
                 f"{PREFIX}SECRET_PROPERTY has no use with {PREFIX}SECRET_ENTRIES=deployment, where "
                 "the fields are the values"

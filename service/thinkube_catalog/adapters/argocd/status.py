@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Node, Tree
 from thinkube_catalog.adapters.argocd.cluster import Arrival
-from thinkube_catalog.adapters.argocd.desired import DELIVERED, NAME, missing_of
+from thinkube_catalog.adapters.argocd.desired import DELIVERED, NAME, SERVING, missing_of
 from thinkube_catalog.adapters.argocd.progress import Progress, Stage, progress
 from thinkube_catalog.domain.gitops import (
     ApplicationStatus,
@@ -60,6 +60,8 @@ def status_of(
     now = now if now.wanted else replace(now, wanted=head)
     missing = missing_of(there) if now.wanted else []
     arrival = details.arrival if now.wanted else Arrival()
+    if arrival.awaited:  # what reads its secrets has never run with this commit
+        now = replace(now, serving=there.metadata.annotations.get(SERVING, ""))
     causes = (*map(_missing_secret, missing), *_with_arrival(details.causes, arrival))
     lacking = bool(missing) or (arrival.awaited and arrival.lacking)
     causes = () if now.healthy and not missing and not arrival.awaited else causes

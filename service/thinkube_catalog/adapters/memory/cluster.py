@@ -30,7 +30,7 @@ class Namespace:
     """Its content, for tests to look at. `held` are finalizers by object, as in `pod/web`.
 
     `marker` is None where nobody has said whose it is, and empty where it was released.
-    `arrivals` are what tests say of Secrets that somebody else fills.
+    `arrivals` say how far Secrets are that somebody else fills: nothing is put into those.
     """
 
     marker: str | None
@@ -67,6 +67,8 @@ class MemoryCluster:
             _check(there, namespace, marker)
             if there.going:
                 raise EngineBusyError(f"the namespace {namespace} is still being deleted")
+            if supplies and name in there.arrivals:
+                return Delivery(there.arrivals[name].revision)
             values = {env: each.value for env, each in supplies.items() if each.value is not None}
             missing = tuple(env for env, each in supplies.items() if each.value is None)
             if not supplies:
