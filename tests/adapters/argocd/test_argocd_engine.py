@@ -395,12 +395,13 @@ def test_a_person_s_operation_is_waited_for_and_our_own_older_one_is_ended(
     world: ArgoCdWorld,
 ) -> None:
     world.engine.ensure_application(LEGAL_QA)
-    wait_healthy(world.engine, push(world.forge, project("one")))
+    first = push(world.forge, project("one"))
+    wait_healthy(world.engine, first)
     world.argocd.controller_runs = False
     record = world.argocd.the(RECORD)
     with world.argocd.lock:
         record.body["operation"] = {
-            "sync": {"revision": "0" * 40},
+            "sync": {"revision": first.id},  # it may go on with that before it is ended
             "initiatedBy": {"username": "ada"},
             "retry": {},
         }
