@@ -416,7 +416,7 @@ class Call:
         data = {key: it for key, it in made.get("data", {}).items() if key not in lost}
         rest = {key: it for key, it in self.body.items() if key not in {"metadata", "data"}}
         made |= rest | {"data": data | self.body.get("data", {})}
-        made["metadata"] = _merged(made["metadata"], self.body["metadata"])
+        made["metadata"] = merged(made["metadata"], self.body["metadata"])
         left = {name: keys - given for name, keys in owners.items()}
         made["metadata"]["managedFields"] = _managed({**left, manager: given})
         stored = self.cluster.store(self.plural, self.namespace, self.name, made)
@@ -430,13 +430,13 @@ class Call:
                 part, found["metadata"][part]
             ):
                 raise Refusal(409, "Conflict", "the object has been modified")
-        merged = _merged(found, self.body)
-        owners = _owners(merged)
-        keys = set(merged.get("data", {}))
+        made = merged(found, self.body)
+        owners = _owners(made)
+        keys = set(made.get("data", {}))
         if owners:
             owners = {name: mine & keys for name, mine in owners.items()}
-            merged["metadata"]["managedFields"] = _managed(owners)
-        return 200, self.cluster.store(self.plural, self.namespace, self.name, merged)
+            made["metadata"]["managedFields"] = _managed(owners)
+        return 200, self.cluster.store(self.plural, self.namespace, self.name, made)
 
     def _delete(self) -> tuple[int, Any]:
         self._admit("delete")
@@ -480,7 +480,7 @@ def _managed(owners: dict[str, set[str]]) -> list[Json]:
     ]
 
 
-def _merged(there: Any, patch: Any) -> Any:
+def merged(there: Any, patch: Any) -> Any:
     """Apply a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
@@ -489,5 +489,5 @@ def _merged(there: Any, patch: Any) -> Any:
         if value is None:
             made.pop(key, None)
         else:
-            made[key] = _merged(made.get(key), value)
+            made[key] = merged(made.get(key), value)
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,7 @@ LEGAL_QA = Application("legal-qa", REPOSITORY, "deployment-1")
 WITH_TOKEN = Application("legal-qa", REPOSITORY, "deployment-1", {"TOKEN": "legal-qa/TOKEN"})
 RECORD = f"{PREFIX}legal-qa"
 STORES = [container(volume="/data")]
+NIGHTLY = container(name="nightly", schedule="0 3 * * *", port=None, health=None)
 
 
 def with_fault(version: str, fault: str) -> FileTree:
@@ -190,6 +192,30 @@ def test_a_new_value_is_not_forgotten_by_a_stop_before_the_restart(world: ArgoCd
     next_one.ensure_application(WITH_TOKEN)
     next_one.stop()
     assert world.argocd.restarts == ["legal-qa-web"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "restarted"),
+    [
+        ({"deployment": {"type": "knative"}}, ["legal-qa"]),
+        # The next Job reads new values by itself.
+        ({"containers": [container(), NIGHTLY]}, ["legal-qa-web"]),
+    ],
+    ids=["knative", "schedule"],
+)
+def test_a_new_value_reaches_what_is_no_workload_of_the_usual_kinds(
+    world: ArgoCdWorld, kind: dict[str, Any], restarted: list[str]
+) -> None:
+    world.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
+    world.engine.ensure_application(WITH_TOKEN)
+    commit = push(world.forge, project("one", secrets=["TOKEN"], **kind))
+    wait_healthy(world.engine, commit)
+    world.secrets.put("legal-qa/TOKEN", SecretValue("canary-8"))
+    for _ in range(2):
+        world.engine.ensure_application(WITH_TOKEN)
+        world.engine.sync("legal-qa", commit.id)
+    assert world.argocd.restarts == restarted
+    assert wait_healthy(world.engine, commit).causes == ()
 
 
 # Secrets that somebody else fetches

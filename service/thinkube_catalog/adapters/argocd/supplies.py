@@ -20,7 +20,13 @@ from thinkube_catalog.adapters.argocd.desired import (
 )
 from thinkube_catalog.domain.secrets import SecretNotFoundError, Secrets, SecretValue
 
-_RESTARTABLE = {"Deployment", "StatefulSet", "DaemonSet"}
+_RESTARTABLE = {
+    ("apps", "Deployment"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+    ("serving.knative.dev", "Service"),
+}
+"""What keeps pods for longer than a task: a CronJob's next Job reads new values by itself."""
 
 
 class Supplies:
@@ -64,8 +70,8 @@ class Supplies:
 
 
 def is_restartable(resource: Resource) -> bool:
-    """Say whether an object is one whose pods Argo CD can replace."""
-    return resource.group == "apps" and resource.kind in _RESTARTABLE
+    """Say whether an object is one whose pods are replaced by others that read new values."""
+    return (resource.group, resource.kind) in _RESTARTABLE
 
 
 def _notes(delivery: Delivery, supplies: Mapping[str, Supply]) -> dict[str, str]:
