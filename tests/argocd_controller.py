@@ -156,7 +156,10 @@ def _manifests(argocd: ArgoCdStandIn, record: Record, commit: str) -> list[dict[
     url = str(record.body["spec"]["source"]["repoURL"])
     if commit in argocd.poisoned:
         raise Refused("Manifest generation error (cached): kustomize: executable file not found")
-    files = argocd.forge.files(_repository(url), commit)
+    try:
+        files = argocd.forge.files(_repository(url), commit)
+    except CatalogError as error:
+        raise Refused(f"failed to checkout revision {commit}: unable to read tree") from error
     if not any(path.startswith("k8s/") for path in files):
         raise Refused(
             f"Manifest generation error (cached): k8s: app path does not exist ({commit})"

@@ -154,18 +154,18 @@ class LiveWorld:
 @contextmanager
 def live_world(folder: Path, repository: Repository) -> Generator[LiveWorld]:
     """Empty what earlier tests have left, and follow."""
-    gitea, token = _given("GITEA_URL"), _given("GITEA_TOKEN")
+    gitea, token = given("GITEA_URL"), given("GITEA_TOKEN")
     place = f"{gitea}/api/v1/repos/{repository}"
     httpx.delete(place, headers={"Authorization": f"token {token}"}, timeout=30)
     forge = GiteaWithObjects(folder / "mirrors", gitea, token)
     access = cluster_access(
-        _given("KUBERNETES_URL"), _given("KUBERNETES_TOKEN"), Path(_given("KUBERNETES_CA"))
+        given("KUBERNETES_URL"), given("KUBERNETES_TOKEN"), Path(given("KUBERNETES_CA"))
     )
     cluster, secrets = KubernetesCluster(access, b"k" * 32), MemorySecrets()
     placement = replace(PLACEMENT, project="thinkube-contract", repositories=gitea)
     _make_project(placement)
     options = replace(QUICK, placement=placement, read_token=token, branch=0.5, removal=90.0)
-    client = ArgoCdClient(_given("ARGOCD_URL"), _given("ARGOCD_TOKEN"), 30.0)
+    client = ArgoCdClient(given("ARGOCD_URL"), given("ARGOCD_TOKEN"), 30.0)
     applications = Applications(client, placement.project)
     _empty(applications, cluster, placement.record_name(repository.name))
     engine = ArgoCdEngine(client, cluster, secrets, forge.head, options, cluster.close)
@@ -186,15 +186,16 @@ def _make_project(placement: Placement) -> None:
         "namespaceResourceWhitelist": [{"group": "*", "kind": "*"}],
     }
     answer = httpx.post(
-        f"{_given('ARGOCD_URL')}/api/v1/projects",
+        f"{given('ARGOCD_URL')}/api/v1/projects",
         json={"project": {"metadata": {"name": placement.project}, "spec": spec}, "upsert": True},
-        headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
+        headers={"Authorization": f"Bearer {given('ARGOCD_TOKEN')}"},
         timeout=30,
     )
     answer.raise_for_status()
 
 
-def _given(name: str) -> str:
+def given(name: str) -> str:
+    """Return the variable THINKUBE_TEST_<name>."""
     return os.environ[f"THINKUBE_TEST_{name}"]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.contracts.databases import postgresql_folder, postgresql_url, sqlite_url
+from thinkube_catalog.settings import PREFIX
 
 __all__ = ["postgresql_folder", "postgresql_url", "sqlite_url"]
 
@@ -18,6 +20,14 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 # A busy machine is no fault of the code's.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture
+def without_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No `.env`, and nothing set by the person who runs the tests: not even servers to test on."""
+    monkeypatch.chdir(tmp_path)
+    for name in [each for each in os.environ if each.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -56,7 +56,10 @@ NEWER = Release(RELEASE.location, "v1.1.0", "b" * 40)
 
 @dataclass
 class World:
-    """What there is outside. `broken` names deployments whose next versions crash."""
+    """What there is outside. `broken` names deployments whose next versions crash.
+
+    `renewed` are started once more by whoever looks after them: whether each answers meanwhile.
+    """
 
     repositories: dict[str, tuple[str, list[Commit]]] = field(default_factory=dict)
     trees: dict[str, dict[str, File]] = field(default_factory=dict)
@@ -68,6 +71,7 @@ class World:
     polls: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     outdated: set[str] = field(default_factory=set)  # whose secrets have changed elsewhere
+    renewed: dict[str, bool] = field(default_factory=dict)
     forge_down: int = 0  # how many of the forge's next answers do not come
     patience: int = 0  # how many looks a new version needs to become healthy
 
@@ -312,7 +316,8 @@ class StandInEngine:
     def _status(self, world: World, name: str, wanted: str) -> ApplicationStatus:
         serving = world.serving.get(name, "")
         failed = wanted != "" and world.failed.get(name) == wanted
-        well = serving == wanted != ""
+        well = serving == wanted != "" and name not in world.renewed
+        serving = serving if world.renewed.get(name, True) else ""
         health = Health.HEALTHY if well else Health.DEGRADED if failed else Health.PROGRESSING
         cause = Cause(CauseKind.CRASH_LOOP, "it crashes", "mend it", "app", ("Traceback",))
         return ApplicationStatus(

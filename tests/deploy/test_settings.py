@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -37,36 +35,31 @@ def expanded(value: str, known: dict[str, str]) -> str:
     return re.sub(r"\$\((\w+)\)", lambda found: known[found[1]], value)
 
 
-def started(settings: Plain, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Settings:
+def started(settings: Plain, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Read the settings as the service does in such a pod."""
     environment = {name: str(value) for name, value in settings["data"].items()}
     environment |= dict.fromkeys(references(), "a-secret-of-more-than-thirty-two-characters")
     for each in container()["env"]:
         if "value" in each:
             environment[each["name"]] = expanded(each["value"], {**environment, "POD_IP": POD_IP})
-    for name in [each for each in os.environ if each.startswith(PREFIX)]:
-        monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.chdir(folder)
     return load_settings()
 
 
-def test_the_service_starts_with_what_the_manifests_say(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    settings = started(the("ConfigMap"), monkeypatch, tmp_path)
+@pytest.mark.usefixtures("without_settings")
+def test_the_service_starts_with_what_the_manifests_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = started(the("ConfigMap"), monkeypatch)
     assert (settings.forge, settings.engine) == ("gitea", "argocd")
     assert settings.allowed_hosts[0] == POD_IP
     assert the("HTTPRoute")["spec"]["hostnames"][0] in settings.allowed_hosts
     assert settings.kubernetes_url == ""  # the pod's own cluster
 
 
-def test_the_example_says_one_host_name_everywhere(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("without_settings")
+def test_the_example_says_one_host_name_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     made = {each["kind"]: each for each in overlaid()}
-    settings = started(made["ConfigMap"], monkeypatch, tmp_path)
+    settings = started(made["ConfigMap"], monkeypatch)
     (host,) = made["HTTPRoute"]["spec"]["hostnames"]
     assert host in settings.allowed_hosts
     assert settings.public_url == f"https://{host}"

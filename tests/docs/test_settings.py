@@ -59,12 +59,8 @@ def test_the_example_describes_every_setting() -> None:
         assert " ".join(field.description.split()) in said
 
 
-def test_the_example_s_values_are_good_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, _ in FIELDS:
-        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+@pytest.mark.usefixtures("without_settings")
+def test_the_example_s_values_are_good_ones() -> None:
     text = re.sub(rf"^#({PREFIX})", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
-    (tmp_path / ".env").write_text(text, "utf-8")
-    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text(text, "utf-8")
     assert load_settings().providers[0].name == "gateway"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.edges.platform import Scene, a_scene
+from tests.edges.platform import Scene, Unreachable, a_scene, without
 
 CHAT = {"template": "tkt-chat", "name": "chat"}
 
@@ -63,6 +63,17 @@ def test_a_key_that_was_used_for_another_change_is_a_conflict(client: httpx.Clie
         answer = client.request(method, f"/api/v1{path}", json=body, headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (409, "/errors/key-reused")
     assert get(client, "/deployments/chat")["state"] == "healthy"
+
+
+def test_a_deployment_is_shown_as_it_was_seen_last_while_the_engine_does_not_answer(
+    scene: Scene, client: httpx.Client
+) -> None:
+    deploy(client)
+    seen = get(client, "/deployments/chat")
+    with without(scene.platform, engine=Unreachable()):
+        told = get(client, "/deployments/chat")
+    assert told == seen | {"application": None, "unavailable": "nobody answers"}
+    assert get(client, "/deployments/chat") == seen
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 200])

@@ -148,7 +148,6 @@ def test_a_template_at_fault_is_500_with_what_is_wrong(client: httpx.Client) -> 
     [
         ("sources", "/api/v1/templates/tkt-chat"),
         ("deployments", "/api/v1/deployments"),
-        ("engine", "/api/v1/deployments/chat"),
         ("engine", "/api/v1/deployments/chat/logs"),
         ("forge", "/api/v1/deployments/chat/history"),
         ("secrets", "/api/v1/secrets"),

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.builders import A_MOMENT
 from tests.edges.cli import CommandLine
 from tests.edges.platform import Scene, Unreachable, a_scene, without
 from thinkube_catalog.domain.checks import Check
 from thinkube_catalog.domain.deployments import Event, EventKind
+from thinkube_catalog.domain.forge import Signature
+from thinkube_catalog.domain.rendering import File
+from thinkube_catalog.operations import watch
+from thinkube_catalog.operations.rollout import repository_of
 
 CANARY = "canary-9b0e41"
 _CHANGING = re.compile(r"[0-9a-f]{12,40}|\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d|\d+\.\d\d s")
@@ -231,6 +236,34 @@ def test_status_ends_with_0_only_when_healthy(deployed: CommandLine) -> None:
     assert said(deployed, "status", "none", code=3) == ""
 
 
+def test_status_says_what_was_seen_last_while_the_engine_does_not_answer(
+    deployed: CommandLine, scene: Scene
+) -> None:
+    with without(scene.platform, engine=Unreachable()):
+        lines = said(deployed, "status", "chat", code=5).splitlines()
+    assert lines[0] == "chat is healthy"
+    assert lines[1] == "  • seen last; nothing newer is known: nobody answers"
+    assert lines[2].split() == ["address", "http://chat.localhost"]
+
+
+def test_status_says_what_serves_while_a_version_is_rolled_out(
+    deployed: CommandLine, scene: Scene
+) -> None:
+    platform = scene.platform
+    first = platform.deployments.get("chat").commit
+    repository = repository_of(platform, "chat")
+    scene.engine.looks = 10
+    files = platform.forge.files(repository, first).with_files({"more.txt": File(b"more")})
+    signature = Signature("A person", "person@example.org", A_MOMENT)
+    platform.forge.publish(repository, files, "More", signature)
+    watch.observe(platform)
+    result = deployed.run("status", "chat")
+    assert result.exit_code == 1
+    assert "chat is rolling-out" in result.stdout
+    assert f"serving    {first[:12]}, meanwhile" in result.stdout
+    assert "rolling-out" in said(deployed, "ps")
+
+
 def test_logs_history_and_open_print_what_there_is(deployed: CommandLine) -> None:
     assert said(deployed, "logs", "chat").startswith("# app started at ")
     assert said(deployed, "open", "chat") == "http://chat.localhost\n"
@@ -282,7 +315,7 @@ def test_stop_says_whether_there_was_one(tkt: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "command"), [("sources", "show tkt-chat"), ("engine", "status chat")]
+    ("part", "command"), [("sources", "show tkt-chat"), ("engine", "logs chat")]
 )
 def test_what_does_not_answer_ends_with_5(deployed: CommandLine, part: str, command: str) -> None:
     with without(deployed.scene.platform, **{part: Unreachable()}):

@@ -14,8 +14,10 @@ import pytest
 
 from tests.edges.asgi import served
 from tests.edges.platform import Scene, a_scene
+from tests.edges.releases import NAME, a_scene_of_releases, main, push_to, record
 from tests.edges.terminal import Terminal
 from thinkube_catalog.api.guard import Access
+from thinkube_catalog.operations import upgrade
 
 TKT = [sys.executable, "-m", "thinkube_catalog.main"]
 TOKEN = "canary-of-the-program"
@@ -174,6 +176,61 @@ def test_removal_asks_first_at_a_terminal(service: Service) -> None:
         terminal.type("y")
         terminal.wait_for("chat is removed")
         assert terminal.wait() == 0
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Iterator[Service]:
+    """A deployment of the release before the newest, which asks something new."""
+    scene = a_scene_of_releases(tmp_path / "scene")
+    with served(scene.app) as address:
+        yield Service(scene, tmp_path, environment(tmp_path, server=address))
+
+
+def test_an_upgrade_asks_the_new_questions_at_a_terminal_and_no_others(releases: Service) -> None:
+    with releases.terminal(f"upgrade {NAME} --apply") as terminal:
+        terminal.wait_for("How to speak")
+        terminal.type("plain")
+        terminal.wait_for("tone = 'plain'")
+        terminal.wait_for("is healthy")
+        assert terminal.wait() == 0
+        assert "What to say first" not in terminal.text
+    now = record(releases.scene)
+    assert now.release.version == "v1.1.0"
+    assert dict(now.answers) == {"project_name": NAME, "greeting": "Good day", "tone": "plain"}
+    assert main(releases.scene).text("tone.txt") == "plain\n"
+
+
+def test_an_upgrade_takes_the_default_of_a_new_question_for_an_empty_line(
+    releases: Service,
+) -> None:
+    with releases.terminal(f"upgrade {NAME} --dry-run") as terminal:
+        terminal.wait_for("How to speak")
+        terminal.type("")
+        terminal.wait_for("tone = 'kind'")
+        assert terminal.wait() == 0
+    assert record(releases.scene).release.version == "v1.0.0"
+
+
+@pytest.mark.parametrize("option", ["-d tone=plain", "--defaults"])
+def test_an_upgrade_asks_nothing_that_is_answered(releases: Service, option: str) -> None:
+    with releases.terminal(f"upgrade {NAME} --apply {option}") as terminal:
+        terminal.wait_for("is healthy")
+        assert terminal.wait() == 0
+        assert "How to speak:" not in terminal.text
+        assert "How to speak (" not in terminal.text
+    assert record(releases.scene).answers["tone"] == ("plain" if "plain" in option else "kind")
+
+
+def test_what_waits_on_a_branch_is_applied_as_it_is_and_asks_nothing(releases: Service) -> None:
+    """Whoever has settled it by hand would be refused, were it asked for with answers."""
+    assert releases.tkt(f"upgrade {NAME} -d tone=plain").returncode == 0
+    (waiting,) = upgrade.proposals(releases.scene.platform, NAME)
+    push_to(releases.scene, waiting, **{"notes.txt": "by hand\n"})
+    with releases.terminal(f"upgrade {NAME} --apply") as terminal:
+        terminal.wait_for("is healthy")
+        assert terminal.wait() == 0
+    assert record(releases.scene).answers["tone"] == "plain"
+    assert main(releases.scene).text("notes.txt") == "by hand\n"
 
 
 @pytest.mark.slow

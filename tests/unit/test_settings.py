@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from thinkube_catalog.settings import PREFIX, Settings, SettingsInvalidError, load_settings
+from thinkube_catalog.settings import SettingsInvalidError, load_settings
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No `.env` and no setting of the person who runs the tests."""
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+pytestmark = pytest.mark.usefixtures("without_settings")
 
 
 def test_without_any_setting_the_service_listens_on_loopback_alone() -> None:

@@ -81,6 +81,7 @@ def _add_reading(router: APIRouter, platform: Platform) -> None:
             {
                 **_fields(seen.deployment),
                 "application": seen.application,
+                "unavailable": seen.unavailable,
                 "run": seen.run,
             }
         )

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from thinkube_catalog.cli.options import AsJson, Project, Server, connect
 from thinkube_catalog.cli.output import (
+    NOT_ANSWERED,
     Json,
     out,
     print_json,
@@ -58,6 +59,8 @@ def status(
             _follow_events(client, project, as_json=as_json)
         deployment = client.call("GET", f"/deployments/{project}")
         print_json(deployment) if as_json else print_deployment(deployment)
+        if deployment["unavailable"]:
+            raise typer.Exit(NOT_ANSWERED)
         if deployment["state"] != "healthy":
             raise typer.Exit(1)
 

@@ -29,11 +29,13 @@ from thinkube_catalog.domain.errors import (
 Json = dict[str, Any]
 """A JSON object, as the API sends it."""
 
+NOT_ANSWERED = 5
+
 EXIT_CODES: tuple[tuple[type[CatalogError], int], ...] = (
     (InvalidError, 2),
     (NotFoundError, 3),
     (ConflictError, 4),
-    (UnavailableError, 5),
+    (UnavailableError, NOT_ANSWERED),
     (DeniedError, 6),
     (CatalogError, 1),
 )

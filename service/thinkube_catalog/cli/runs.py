@@ -14,7 +14,13 @@ from thinkube_catalog.domain.errors import Problem
 if TYPE_CHECKING:  # its HTTP client is heavy, and `tkt --help` calls nobody
     from thinkube_catalog.cli.client import Client
 
-STATE_COLOURS = {"healthy": "green", "degraded": "red", "failed": "red", "deploying": "yellow"}
+STATE_COLOURS = {
+    "healthy": "green",
+    "degraded": "red",
+    "failed": "red",
+    "deploying": "yellow",
+    "rolling-out": "yellow",
+}
 
 
 def finish(client: Client, run: Json, *, wait: bool, as_json: bool) -> None:
@@ -50,6 +56,9 @@ def print_deployment(deployment: Json) -> None:
     colour = STATE_COLOURS.get(state, "default")
     name = escape(deployment["name"])
     out.print(f"[bold]{name}[/bold] is [{colour}]{state}[/{colour}]")
+    if deployment["unavailable"]:
+        told = f"seen last; nothing newer is known: {deployment['unavailable']}"
+        out.print(f"  [yellow]•[/yellow] {escape(told)}")
     _print_causes(deployment)
     rows = [
         ("address", deployment["url"]),
@@ -57,12 +66,22 @@ def print_deployment(deployment: Json) -> None:
         ("template", f"{deployment['template']} {deployment['release']['version']}"),
         ("commit", deployment["commit"][:12]),
     ]
-    application = deployment["application"] or {}
-    if application.get("serving") not in {None, "", deployment["commit"]}:
-        rows.append(("serving", f"{application['serving'][:12]} (the last healthy version)"))
+    rows.append(("serving", _serving(deployment)))
     for label, value in rows:
         if value:
             out.print(f"  {label:<11}{escape(value)}")
+
+
+def _serving(deployment: Json) -> str:
+    """Say what answers requests, where that is not plain."""
+    application = deployment["application"]
+    if application is None:
+        return ""
+    commit = application["serving"]
+    if deployment["state"] == "rolling-out":
+        return f"{commit[:12]}, meanwhile" if commit else "nothing, until it is up"
+    earlier = commit not in {"", deployment["commit"]}
+    return f"{commit[:12]} (the last healthy version)" if earlier else ""
 
 
 def _print_causes(deployment: Json) -> None:

@@ -110,7 +110,12 @@ def _withdraw(client: Client, project: str, *, as_json: bool) -> None:
 
 
 def _asked(client: Client, project: str, body: Json, planned: Json) -> dict[str, object]:
-    """Ask the new questions, one by one; what was answered before is not asked again."""
+    """Ask the new questions, one by one; what was answered before is not asked again.
+
+    That holds for what waits on a branch as well: other answers would take its place.
+    """
+    if not planned["new"] or planned["proposed"]:
+        return {}
     deployment = client.call("GET", f"/deployments/{project}")
     before = {**deployment["answers"], **body["answers"]}
     ref = planned["after"]["version"]
@@ -119,8 +124,6 @@ def _asked(client: Client, project: str, body: Json, planned: Json) -> dict[str,
         path = f"/templates/{deployment['template']}/form"
         return form_of(client.call("POST", path, {"answers": dict(answers), "ref": ref}))
 
-    if not planned["new"]:
-        return {}
     form = ask_missing(before, evaluate, ask=True)
     given = {each.name: each.value for each in form.questions if each.answered}
     return {name: value for name, value in given.items() if before.get(name) != value}

@@ -19,7 +19,8 @@ from thinkube_catalog.domain.errors import ConflictError, NotFoundError, Problem
 class State(StrEnum):
     """A deployment's state, as a person reads it."""
 
-    DEPLOYING = "deploying"
+    DEPLOYING = "deploying"  # for the first time: nothing was healthy yet
+    ROLLING_OUT = "rolling-out"  # it was healthy, and a version is brought up, or up again
     HEALTHY = "healthy"
     DEGRADED = "degraded"  # it ran, and is not well now, or a newer version failed
     FAILED = "failed"  # the last run failed and nothing healthy serves
@@ -87,6 +88,11 @@ class Deployment:
     commit: str = ""
     healthy_commit: str = ""
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def coming_up(self) -> State:
+        """Its state while a version is brought up: what was healthy may serve meanwhile."""
+        return State.ROLLING_OUT if self.healthy_commit else State.DEPLOYING
 
     def changed(self, at: datetime, **changes: object) -> Deployment:
         return replace(self, changed_at=at, **changes)  # type: ignore[arg-type] # by field name

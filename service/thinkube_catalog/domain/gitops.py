@@ -62,6 +62,9 @@ class CauseKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+_PASSING = frozenset({CauseKind.STILL_STARTING, CauseKind.BUILDING})
+
+
 @dataclass(frozen=True)
 class Cause:
     """One reason, in words a person can act on. `lines` are the last log lines, if any help."""
@@ -111,6 +114,12 @@ class ApplicationStatus:
 
     def healthy_for(self, commit: str) -> bool:
         return self.health is Health.HEALTHY and self.serving == commit == self.wanted
+
+    @property
+    def is_coming_up(self) -> bool:
+        """Whether it is on its way, and nothing is known that keeps it from arriving."""
+        waits = self.health is Health.PROGRESSING and not self.failed
+        return waits and all(each.kind in _PASSING for each in self.causes)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def retry(platform: Platform, name: str) -> Run:
         raise NothingToRetryError(name)
     again = platform.deployments.begin_again(run.id)
     if again.attempt != run.attempt and not run.only_proposes:
-        state = State.REMOVING if run.kind is RunKind.REMOVE else State.DEPLOYING
+        state = State.REMOVING if run.kind is RunKind.REMOVE else deployment.coming_up
         platform.deployments.save(
             deployment.changed(platform.now(), state=state, problems=()), seen=deployment.changed_at
         )
@@ -122,7 +122,7 @@ def renew(platform: Platform, name: str, *, key: str = "", by: str = "") -> Run:
     if earlier := _by_key(platform, deployment, RunKind.RENEW, key, asked):
         return earlier
     run = _new_run(platform, deployment, RunKind.RENEW, key, asked)
-    changed = deployment.changed(platform.now(), state=State.DEPLOYING, problems=())
+    changed = deployment.changed(platform.now(), state=deployment.coming_up, problems=())
     return _begin(platform, run, changed)
 
 
@@ -138,7 +138,7 @@ def rollback(platform: Platform, name: str, to: str = "", *, key: str = "", by: 
         return earlier
     asked["to"] = _target(platform, deployment, to)
     run = _new_run(platform, deployment, RunKind.ROLLBACK, key, asked)
-    changed = deployment.changed(platform.now(), state=State.DEPLOYING, problems=())
+    changed = deployment.changed(platform.now(), state=deployment.coming_up, problems=())
     return _begin(platform, run, changed)
 
 

@@ -43,24 +43,31 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A deployment, what the engine says of it now (None when it knows nothing), its last run."""
+    """A deployment, what the engine says of it now (None when it knows nothing), its last run.
+
+    `unavailable` says why the engine could not be asked; empty where it has answered.
+    """
 
     deployment: Deployment
     application: ApplicationStatus | None
     run: Run | None
+    unavailable: str = ""
 
 
 def look(platform: Platform, name: str) -> Seen:
-    """See how a deployment is. Raises DeploymentNotFoundError, EngineUnavailableError."""
+    """See how a deployment is. Raises DeploymentNotFoundError."""
     deployment = platform.deployments.get(name)
     runs = platform.deployments.runs(name, limit=1)
+    application, unavailable = None, ""
     try:
         status = with_build(platform, deployment, platform.engine.status(name))
         application = _hidden(platform, deployment, status)
     except ApplicationNotFoundError:
-        application = None
+        pass
+    except UnavailableError as error:
+        unavailable = str(error)
     own = [run for run in runs if run.deployment_id == deployment.id]
-    return Seen(deployment, application, own[0] if own else None)
+    return Seen(deployment, application, own[0] if own else None, unavailable)
 
 
 def logs(
@@ -143,10 +150,11 @@ def _observe(platform: Platform, before: Deployment) -> bool:
         return False
     if kind in {EventKind.ROLLOUT_STARTED, EventKind.ROLLOUT_SUCCEEDED}:
         after = _following(platform, after)
+    why = _problems(platform, before, status)
     troubled = after.state in {State.DEGRADED, State.FAILED}
-    problems = _problems(platform, before, status) if troubled else ()
-    stamped = replace(_stamped(platform, after, before), problems=problems)
-    event = _event(stamped, before, kind, status, problems)
+    again = after.state is State.ROLLING_OUT and kind is EventKind.HEALTH_CHANGED
+    stamped = replace(_stamped(platform, after, before), problems=why if troubled else ())
+    event = _event(stamped, before, kind, status, why if troubled or again else ())
     saved = platform.deployments.save(stamped, event, seen=before.changed_at)
     if saved == stamped and kind in _SHOWN:
         show(platform, stamped, _SHOWN[kind], event.message)
@@ -177,7 +185,7 @@ def _seen(before: Deployment, status: ApplicationStatus) -> tuple[Deployment, Ev
     A pass tells one thing; what else changed is told by the next.
     """
     if status.wanted and status.wanted != before.commit:
-        started = replace(before, commit=status.wanted, state=State.DEPLOYING, problems=())
+        started = replace(before, commit=status.wanted, state=before.coming_up, problems=())
         return started, EventKind.ROLLOUT_STARTED
     current = replace(before, url=status.url or before.url)
     if status.healthy_for(before.commit):
@@ -206,9 +214,16 @@ def _well(current: Deployment) -> tuple[Deployment, EventKind | None]:
 
 
 def _unwell(current: Deployment, status: ApplicationStatus) -> tuple[Deployment, EventKind | None]:
-    if current.state is not State.HEALTHY or status.health in {Health.HEALTHY, Health.UNKNOWN}:
+    """Return the record of what was healthy: it is brought up again, or it is ill until it is well.
+
+    Trouble comes and goes while something is tried again and again; one word stands for all of it.
+    """
+    told = status.health in {Health.HEALTHY, Health.UNKNOWN}
+    if told or current.state not in {State.HEALTHY, State.ROLLING_OUT}:
         return current, None
-    return replace(current, state=State.DEGRADED), EventKind.HEALTH_CHANGED
+    state = State.ROLLING_OUT if status.is_coming_up else State.DEGRADED
+    changed = state is not current.state
+    return replace(current, state=state), EventKind.HEALTH_CHANGED if changed else None
 
 
 def _problems(

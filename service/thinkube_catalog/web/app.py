@@ -7,7 +7,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from thinkube_catalog.web import errors
-from thinkube_catalog.web.routes import catalog, deploy, deployment, deployments, template, upgrade
+from thinkube_catalog.web.routes import (
+    bulk,
+    catalog,
+    deploy,
+    deployment,
+    deployments,
+    template,
+    upgrade,
+)
 from thinkube_catalog.web.routes import map as dependencies
 from thinkube_catalog.web.site import Site
 
@@ -15,7 +23,7 @@ from thinkube_catalog.web.site import Site
 def install(app: FastAPI, site: Site) -> None:
     """Put the pages on an app that has the API already."""
     pages = APIRouter(include_in_schema=False)
-    for part in (catalog, template, deploy, deployments, deployment, upgrade, dependencies):
+    for part in (catalog, template, deploy, deployments, bulk, deployment, upgrade, dependencies):
         pages.include_router(part.routes(site))
     pages.include_router(_static(site))
     app.include_router(pages, include_in_schema=False)

@@ -361,21 +361,30 @@ class DeploymentsPage(Page):
 
 @dataclass(frozen=True)
 class BulkPlan:
-    """What a bulk action means for one deployment; `refused` says why it means nothing."""
+    """What a bulk action means for one deployment; `refused` says why it means nothing.
+
+    Not `merged`: what an upgrade changes in its files is worked out when somebody looks at it.
+    """
 
     name: str
-    items: tuple[Removal, ...]
+    items: tuple[Removal, ...] = ()
     refused: str = ""
     said: str = ""
+    merged: bool = True
 
 
 @dataclass(frozen=True)
 class BulkPage(Page):
+    """The plan for several deployments, or what was asked for; `left` still are to be."""
+
     html: ClassVar[str] = "bulk.html"
     section: ClassVar[str] = "deployments"
+    script: ClassVar[str] = "bulk"
 
     action: str
     plans: tuple[BulkPlan, ...]
+    left: tuple[str, ...]
+    chosen: tuple[str, ...]
     done: bool
     key: str
 

@@ -59,6 +59,11 @@ def upgrade(name: str, to: str = "") -> str:
     return _with(f"{deployment(name)}/upgrade", [("to", to)])
 
 
+def upgrade_summary(name: str) -> str:
+    """Return what an upgrade would change, in a line."""
+    return f"{deployment(name)}/upgrade/summary"
+
+
 def retry(name: str) -> str:
     return f"{deployment(name)}/retry"
 

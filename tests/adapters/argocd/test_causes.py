@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,15 @@ def unscheduled(message: str) -> Seen:
     return a_pod(conditions=[condition])
 
 
+def with_gpu_memory(seen: Seen, mib: int) -> Seen:
+    """Return the pod as our objects have it that need a GPU of some size."""
+    larger = {"key": "nvidia.com/gpu.memory", "operator": "Gt", "values": [str(mib - 1)]}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [larger]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+    spec = {**seen.manifest["spec"], "affinity": affinity}
+    return replace(seen, manifest={**seen.manifest, "spec": spec})
+
+
 PROBE = {"startupProbe": {"periodSeconds": 10, "failureThreshold": 60}}
 
 OF_OBJECTS = {
@@ -127,7 +137,18 @@ OF_OBJECTS = {
             "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
         ),
         CauseKind.UNSCHEDULABLE,
-        "no node is of the kind",
+        "no node is of the kind that it asks for (",
+        "ask for other nodes in k8s/",
+    ),
+    "no GPU so large": (
+        with_gpu_memory(
+            unscheduled(
+                "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+            ),
+            81920,
+        ),
+        CauseKind.UNSCHEDULABLE,
+        "a GPU with 80 GiB of memory",
         "GPU memory",
     ),
     "volume of a pod": (

@@ -77,6 +77,18 @@ def test_an_application_is_removed_whatever_happens_on_the_way(
     assert world.cluster.namespaces == {}
 
 
+@pytest.mark.parametrize("kind", ["drop before", "500", "reset"])
+def test_a_deletion_that_was_not_heard_is_asked_for_again_at_once(
+    world: ArgoCdWorld, kind: str
+) -> None:
+    engine = world.another_engine(removal=3600.0)
+    engine.ensure_application(LEGAL_QA)
+    fault = world.argocd.fault(kind, DELETE)
+    assert engine.remove_application("legal-qa", LEGAL_QA.marker, volumes=True) == []
+    engine.stop()
+    assert (fault.fired, world.argocd.records) == (1, {})
+
+
 @pytest.mark.parametrize(
     ("kind", "at"),
     [

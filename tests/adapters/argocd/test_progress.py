@@ -9,7 +9,7 @@ import pytest
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Tree
 from thinkube_catalog.adapters.argocd.desired import MISSING, NAME, SERVING
 from thinkube_catalog.adapters.argocd.progress import Stage, progress
-from thinkube_catalog.adapters.argocd.status import Details, newest_pods, status_of
+from thinkube_catalog.adapters.argocd.status import COMPONENT, Details, newest_pods, status_of
 from thinkube_catalog.domain.gitops import ApplicationStatus, Health
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -278,3 +278,50 @@ def test_pods_of_the_newest_generation_are_those_that_are_there(
 def test_an_address_is_told_once_something_serves() -> None:
     assert state_of(MOMENTS["over, healthy"][0]).url == "https://legal-qa.example"
     assert state_of(MOMENTS["no objects"][0]).url == ""
+
+
+def a_pod(name: str, component: str, health: str, owner: str = "ReplicaSet") -> dict[str, Any]:
+    labels = {COMPONENT: component}
+    owners = [{"kind": owner, "uid": owner}]
+    told = {"health": {"status": health}, "networkingInfo": {"labels": labels}}
+    return {"kind": "Pod", "name": name, "uid": name, "parentRefs": owners, **told}
+
+
+WORKLOAD = {"kind": "Deployment", "group": "apps", "name": "web", "uid": "web"}
+PODS: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    "nobody could look": ([], True),
+    "replaced one by one": (
+        [WORKLOAD, a_pod("a", "web", "Healthy"), a_pod("b", "web", "Progressing")],
+        True,
+    ),
+    "all of them starting": ([WORKLOAD, a_pod("b", "web", "Progressing")], False),
+    "one of two workloads is down": (
+        [WORKLOAD, a_pod("a", "web", "Healthy"), a_pod("b", "store", "Progressing", "StatefulSet")],
+        False,
+    ),
+    "none there": ([WORKLOAD], False),
+    "a job under way beside it": (
+        [WORKLOAD, a_pod("a", "web", "Healthy"), a_pod("b", "train", "Progressing", "Job")],
+        True,
+    ),
+    "scaled to nothing": (
+        [WORKLOAD, {"kind": "Service", "group": "serving.knative.dev", "name": "web", "uid": "s"}],
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PODS)
+@pytest.mark.parametrize("serving", [OLD, NEW])
+def test_while_pods_are_replaced_it_is_told_whether_one_still_answers(
+    name: str, serving: str
+) -> None:
+    nodes, answers = PODS[name]
+    notes = {"annotations": {SERVING: serving, NAME: "legal-qa"}}
+    status = {**compared(NEW, health="Progressing"), "operationState": an_operation(NEW)}
+    details = Details(Tree.model_validate({"nodes": nodes}))
+    found = status_of(a_record(notes, status=status), details, "https://legal-qa.example")
+    assert found.is_coming_up
+    assert found.serving == (serving if answers else "")
+    assert bool(found.url) is answers
+    assert ("still serves" in found.message) is answers

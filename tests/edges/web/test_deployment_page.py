@@ -52,6 +52,25 @@ def test_a_failed_one_says_cause_and_mend_first_and_offers_to_try_again(reader: 
     assert reader.stage.platform.deployments.get("legal-qa").state is State.HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [(True, " serves meanwhile."), (False, "Nothing answers until it is up.")],
+)
+def test_a_roll_out_is_no_trouble_and_says_what_serves(
+    reader: Reader, answers: bool, said: str
+) -> None:
+    deployed(reader)
+    with reader.stage.shelf.change() as world:
+        world.renewed["legal-qa"] = answers
+    watch.observe(reader.stage.platform)
+    page = reader.get(PAGE).text
+    assert 'state-rolling-out" id="state"' in page
+    assert said in page
+    assert "Why it is not well" not in page
+    listed = reader.get("/deployments?state=rolling-out").text
+    assert 'state-rolling-out"' in listed
+
+
 def test_a_run_under_way_is_never_called_done_and_can_be_cancelled() -> None:
     reader = a_reader(a_stage(carried_out=False))
     run = deployed(reader)

@@ -33,6 +33,7 @@ from thinkube_catalog.web.site import Site
 
 DEPLOYMENT = f"/deployments/{NAME}"
 PAGE = f"{DEPLOYMENT}/upgrade"
+SUMMARY = f"{PAGE}/summary"
 BRANCH = "catalog/upgrade-v1.1.0"
 PAYLOADS = ("<script>alert(1)</script>", '"><svg onload=alert(1)>', "{{ 7 * 7 }}", "' onclick='x")
 FORBIDDEN = ("<script>alert", "<svg onload", "onclick='x'")
@@ -213,7 +214,8 @@ def test_lists_and_pages_lead_to_the_upgrade(person: Person) -> None:
 def test_several_are_upgraded_after_their_plan(person: Person, apply: str, version: str) -> None:
     chosen = {"name": NAME, "action": "upgrade"}
     plan = unescape(person.post("/deployments", chosen).text)
-    assert "v1.0.0 to v1.1.0 · 6 files change" in plan
+    assert f'href="{PAGE}">See what changes' in plan
+    assert "v1.0.0 to v1.1.0 · 6 files change" in person.see(SUMMARY)
     assert len(person.scene.platform.deployments.runs(NAME)) == 1
     person.post("/deployments", {**chosen, "confirmed": "true", "key": "k", "apply": apply})
     assert person.scene.platform.deployments.runs(NAME)[0].state is RunState.SUCCEEDED
@@ -223,7 +225,7 @@ def test_several_are_upgraded_after_their_plan(person: Person, apply: str, versi
 def test_those_in_conflict_are_only_proposed_where_others_are_applied(person: Person) -> None:
     conflicting(person)
     chosen = {"name": NAME, "action": "upgrade"}
-    assert "1 file in conflict" in person.post("/deployments", chosen).text
+    assert "1 file in conflict" in person.see(SUMMARY)
     person.post("/deployments", {**chosen, "confirmed": "true", "key": "k", "apply": "true"})
     assert record(person.scene).release.version == "v1.0.0"
     assert len(upgrade.proposals(person.scene.platform, NAME)) == 1

@@ -346,10 +346,10 @@ def pushed(workshop: Workshop, *builds: Build) -> Commit:
 def test_a_push_is_not_told_healthy_with_the_images_before_it(workshop: Workshop) -> None:
     commit = pushed(workshop)
     watch.observe(workshop.platform)  # no build has begun yet
-    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    assert workshop.platform.deployments.get("chat").state is State.ROLLING_OUT
     workshop.forge.builds[commit.id] = RUNNING
     watch.observe(workshop.platform)
-    assert workshop.platform.deployments.get("chat").state is State.DEPLOYING
+    assert workshop.platform.deployments.get("chat").state is State.ROLLING_OUT
     application = watch.look(workshop.platform, "chat").application
     assert application is not None
     assert PAGE in application.message

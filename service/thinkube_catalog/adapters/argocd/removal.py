@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
@@ -46,12 +47,8 @@ class Removal:
             self._keep_claims(there)
         if is_syncing(there):  # Argo CD deletes nothing while an operation is under way
             self._applications.terminate(name)
-        try:
-            if not self._applications.delete(name):
-                return
-        except LostAnswerError:
-            pass  # looked at below
-        if not _wait(lambda: self._is_gone(name), self._patience):
+        self._delete(name)
+        if not _wait(lambda: self._is_gone(there), self._patience):
             raise EngineBusyError(self._held_up(self._applications.find(name) or there))
 
     def remove_namespace(self, name: str, marker: str, *, volumes: bool) -> Sequence[str]:
@@ -80,8 +77,17 @@ class Removal:
             if found and "Delete=false" not in annotation_of(found, SYNC_OPTIONS):
                 self._applications.keep(there.metadata.name, resource)
 
-    def _is_gone(self, name: str) -> bool:
-        return self._applications.find(name) is None
+    def _delete(self, name: str) -> None:
+        with suppress(LostAnswerError):  # whether it was heard shows at the record
+            self._applications.delete(name)
+
+    def _is_gone(self, there: ArgoApplication) -> bool:
+        found = self._applications.find(there.metadata.name)
+        if found is None or found.metadata.uid != there.metadata.uid:
+            return True
+        if found.metadata.deletion_timestamp is None:
+            self._delete(there.metadata.name)  # it was not heard
+        return False
 
     def _held_up(self, there: ArgoApplication) -> str:
         name = there.metadata.name

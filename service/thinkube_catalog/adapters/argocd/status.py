@@ -35,6 +35,8 @@ _WORST_FIRST = (
     Health.SUSPENDED,
     Health.HEALTHY,
 )
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+_OWNERS = {"ReplicaSet", "StatefulSet", "DaemonSet"}
 _ROUTES = {"HTTPRoute", "Ingress", "Route"}
 _FINAL = {CauseKind.INVALID_OBJECT, CauseKind.ADMISSION_DENIED, CauseKind.QUOTA}
 """Kinds of causes that only another commit mends, where the repository cannot be read."""
@@ -69,6 +71,7 @@ def status_of(
     health = Health.DEGRADED if lacking else _health(now, failed=failed)
     if health is Health.HEALTHY and arrival.awaited:
         health = Health.PROGRESSING  # nothing in it reads them yet
+    now = now if now.healthy or _answers(details.tree) else replace(now, serving="")
     return ApplicationStatus(
         name=there.metadata.annotations.get(NAME, there.metadata.name),
         health=health,
@@ -116,6 +119,19 @@ def _health(now: Progress, *, failed: bool) -> Health:
     return told if again else Health.PROGRESSING  # again: it is only put right
 
 
+def _answers(tree: Tree) -> bool:
+    """Whether each workload has a pod that is well, as far as anybody has seen pods.
+
+    What scales to nothing has none, and answers all the same.
+    """
+    pods = [node for node in tree.of_kind("Pod") if _OWNERS & {it.kind for it in node.parent_refs}]
+    if not pods:
+        scales = any("knative" in node.group for node in tree.nodes)
+        return scales or not tree.of_kind(*_WORKLOADS)
+    by_component = _by_component(pods).values()
+    return all(any(node.health.status == "Healthy" for node in nodes) for nodes in by_component)
+
+
 def _message(now: Progress, causes: Sequence[Cause], health: Health) -> str:
     commit = now.wanted[:7]
     why = "; ".join(each.message for each in causes)
@@ -132,10 +148,17 @@ def _message(now: Progress, causes: Sequence[Cause], health: Health) -> str:
         Stage.SYNCING: f"applying {commit}",
         Stage.SETTLING: f"{commit} is applied",
         Stage.UNCONFIRMED: f"{commit} is to be applied",
-    }.get(now.stage, f"{commit} is starting" if now.health == "Progressing" else str(health))
+    }.get(now.stage, _starting(now) if now.health == "Progressing" else str(health))
     if now.retries:
         told = f"{told}, attempt {now.retries + 1}"
     return f"{told}: {why}" if why else told
+
+
+def _starting(now: Progress) -> str:
+    if now.serving == now.wanted:
+        return f"{now.wanted[:7]} is started once more, and still serves"
+    still = f"; {now.serving[:7]} still serves" if now.serving else ""
+    return f"{now.wanted[:7]} is starting{still}"
 
 
 def _missing_secret(name: str) -> Cause:

@@ -91,7 +91,10 @@ class DeploymentPublic(Wire):
         description="A name of the catalog.",
     )
     release: ReleasePublic
-    state: str
+    state: str = Field(
+        description="`deploying` for the first time, `rolling-out` while a version is brought up "
+        "and `application.serving` answers, `healthy`, `degraded`, `failed`, `removing`."
+    )
     answers: dict[str, Json]
     secrets: dict[str, str] = Field(description="Environment names and keys of the store.")
     repository: str
@@ -107,7 +110,12 @@ class DeploymentPublic(Wire):
 class DeploymentDetails(DeploymentPublic):
     """A deployment with what the engine says of it now and its latest run."""
 
-    application: ApplicationStatusPublic | None
+    application: ApplicationStatusPublic | None = Field(
+        description="Null where the engine does not know it, or could not be asked."
+    )
+    unavailable: str = Field(
+        description="Why the engine could not be asked: the rest is what was seen last."
+    )
     run: RunPublic | None
 
 

@@ -10,7 +10,7 @@ from typing import cast
 from uuid import uuid4
 
 from thinkube_catalog.domain.catalog import Release
-from thinkube_catalog.domain.deployments import KeyReusedError, Run, RunKind, State
+from thinkube_catalog.domain.deployments import KeyReusedError, Run, RunKind
 from thinkube_catalog.domain.errors import InvalidError, Problem
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.upgrade.merging import unsettled_problem
@@ -45,7 +45,7 @@ def request(platform: Platform, asked: UpgradeRequest) -> Run:
         key=asked.key,
         input=_input(asked, planned),
     )
-    rolling = deployment.changed(platform.now(), state=State.DEPLOYING, problems=())
+    rolling = deployment.changed(platform.now(), state=deployment.coming_up, problems=())
     begun = platform.deployments.begin(run, rolling if asked.apply else None)
     platform.runs.start(begun)
     return begun

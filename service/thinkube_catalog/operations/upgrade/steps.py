@@ -24,6 +24,7 @@ from thinkube_catalog.operations.rollout import (
     signature_of,
 )
 from thinkube_catalog.operations.steps import Done, Failed, Outcome, Step, deployment_of, findings
+from thinkube_catalog.operations.upgrade.describing import description
 from thinkube_catalog.operations.upgrade.merging import unsettled_problem
 from thinkube_catalog.operations.upgrade.planning import plan_for
 from thinkube_catalog.operations.upgrade.proposing import branch_head, branch_of, clear_older
@@ -80,7 +81,7 @@ def propose(platform: Platform, run: Run) -> Outcome:
         planned.merge.files,
         message_of(run, planned.title),
         signature_of(run),
-        _body(planned),
+        description(planned),
         draft=bool(planned.conflicts),
     )
     made = platform.forge.propose(repository, change, branch_of(planned), planned.head, head)
@@ -165,15 +166,6 @@ def _record(platform: Platform, run: Run, commit: str) -> None:
             secrets=known["secrets"],
         )
     )
-
-
-def _body(planned: UpgradePlan) -> str:
-    parts = [f"{planned.title}, proposed by Thinkube Catalog for {planned.before.name}."]
-    if planned.conflicts:
-        listed = "\n".join(f"- `{each.path}`: {each.kind}" for each in planned.conflicts)
-        parts.append(f"These files are in conflict and have to be settled first:\n\n{listed}")
-    parts += [f"## {version}\n\n{text}" for version, text in planned.notes.items()]
-    return "\n\n".join(parts)
 
 
 def _counted(count: int, what: str) -> str:

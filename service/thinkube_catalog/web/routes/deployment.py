@@ -214,7 +214,8 @@ def _problems(
     troubled = application is not None and (application.failed or application.health not in _WELL)
     live = [problem_of(cause) for cause in application.causes] if application and troubled else []
     # A run that failed is past and gone once something else has made the application healthy.
-    of_run = run.problems if run is not None and deployment.state is not State.HEALTHY else ()
+    past = deployment.state in {State.HEALTHY, State.ROLLING_OUT}
+    of_run = run.problems if run is not None and not past else ()
     recorded = deployment.problems or of_run
     found: Sequence[Problem] = live or recorded
     keys = tuple(deployment.secrets.values())

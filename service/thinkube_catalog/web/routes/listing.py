@@ -11,7 +11,7 @@ from thinkube_catalog.domain.deployments import State
 from thinkube_catalog.operations.platform import Platform
 
 FRESH_SECONDS = 2.0
-_RUNNING = frozenset({State.HEALTHY, State.DEGRADED})
+_RUNNING = frozenset({State.HEALTHY, State.ROLLING_OUT, State.DEGRADED})
 
 
 class RunningCounts:

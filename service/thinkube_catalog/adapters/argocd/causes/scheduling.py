@@ -28,8 +28,8 @@ _LACKS = (
     (
         re.compile(r"didn't match Pod's node affinity/selector"),
         CauseKind.UNSCHEDULABLE,
-        "no node is of the kind that it asks for{memory}",
-        "ask for less GPU memory in thinkube.yaml, or add such a node",
+        "no node is of the kind that it asks for{gpu_memory}",
+        "{ask_otherwise}, or add such a node",
     ),
     (
         re.compile(r"Insufficient memory"),
@@ -78,7 +78,7 @@ def scheduling_causes(pod: Mapping[str, Any], text: str, container: str) -> Iter
         if pattern.search(text):
             found = True
             told = f"{message.format(**values)} ({shortened(text)})"
-            yield Cause(kind, told, mend, container)
+            yield Cause(kind, told, mend.format(**values), container)
             if kind is CauseKind.VOLUME_PENDING:
                 return
     if not found:
@@ -96,9 +96,12 @@ def _asked(pod: Mapping[str, Any]) -> dict[str, str]:
         for name, amount in asked.items():
             requests.setdefault(str(name), []).append(str(amount))
     gpus = "+".join(requests.get(_GPU, ["1"]))
+    gpu_memory = _gpu_memory(pod)
+    fewer = "ask for less GPU memory in thinkube.yaml"
     return {
         "gpus": "1 GPU" if gpus == "1" else f"{gpus} GPUs",
-        "memory": _gpu_memory(pod),
+        "gpu_memory": gpu_memory,
+        "ask_otherwise": fewer if gpu_memory else "ask for other nodes in k8s/",
         "request_memory": "+".join(requests.get("memory", ["enough"])),
         "request_cpu": "+".join(requests.get("cpu", ["enough"])),
     }
