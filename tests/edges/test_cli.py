@@ -211,6 +211,14 @@ def test_a_secret_is_taken_from_the_environment_or_the_store(tkt: CommandLine) -
     assert tkt.get("/deployments/two")["secrets"] == {"HF_TOKEN": "HF_TOKEN"}
 
 
+def test_a_secret_is_given_by_the_key_that_it_is_stored_under(tkt: CommandLine) -> None:
+    tkt.run("secret", "set", "OTHER", typed="stored\n")
+    assert tkt.run("deploy", "tkt-guarded", "one", "--secret", "HF_TOKEN=OTHER").exit_code == 0
+    assert tkt.get("/deployments/one")["secrets"] == {"HF_TOKEN": "OTHER"}
+    unknown = tkt.run("deploy", "tkt-guarded", "two", "--secret", "HF_TOKEN=NONE")
+    assert "there is no secret stored under NONE" in unknown.stderr
+
+
 def test_secrets_are_stored_listed_and_removed_without_showing(tkt: CommandLine) -> None:
     assert said(tkt, "secret", "set", "HF_TOKEN", typed=f"{CANARY}\n") == "HF_TOKEN is stored.\n"
     assert tkt.scene.secrets.get("HF_TOKEN").reveal() == CANARY

@@ -49,7 +49,7 @@ pytestmark = [
 
 NAME = "fetched"
 SPACE = f"{PLACEMENT.prefix}{NAME}"
-SECRET = f"{NAME}-secrets"
+SECRET, KEY = f"{NAME}-secrets", f"{NAME}/HF_TOKEN"
 ORGANISATION = PROJECT = "thinkube-fetched"
 CANARY, OTHER = "canary-of-the-store-1", "canary-of-the-store-2"
 OURS = "canary-of-the-catalog"
@@ -133,9 +133,14 @@ class World:
     forge: GiteaForge
 
     def deploy(self) -> Deployment:
-        """Deploy; what it is told as its secret's value here is not what it is to get."""
-        self.scene.secrets.put(f"{NAME}/HF_TOKEN", SecretValue(OURS))
-        body = {"template": "tkt-guarded", "name": NAME, "answers": {"greeting": "Hello"}}
+        """Deploy; what happens to be kept here under its key is not what it is to get."""
+        self.scene.secrets.put(KEY, SecretValue(OURS))
+        body = {
+            "template": "tkt-guarded",
+            "name": NAME,
+            "answers": {"greeting": "Hello"},
+            "secrets": {"HF_TOKEN": {"stored": KEY}},
+        }
         answer = self.scene.client().post("/api/v1/deployments", json=body)
         assert answer.status_code == 202, answer.text
         return self.scene.platform.deployments.get(NAME)
@@ -191,6 +196,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             "engine": engine,
             "conventions": CONVENTIONS,
             "runs": carrying,
+            "secret_store": f"the ClusterSecretStore {vault.name}",
             "deployments_owner": ORGANISATION,
         }
         opened.enter_context(without(scene.platform, **parts))
@@ -222,6 +228,14 @@ def test_values_come_from_the_store_and_from_nowhere_else(world: World) -> None:
     world.remove()
     gone = world.http.get(f"/api/v1/namespaces/{SPACE}")
     assert gone.status_code == httpx.codes.NOT_FOUND
+
+
+def test_what_nobody_named_is_fetched_from_the_shared_ones(world: World) -> None:
+    world.vault.put("shared", "HF_TOKEN", CANARY)
+    body = {"template": "tkt-guarded", "name": NAME, "answers": {"greeting": "Hello"}}
+    world.scene.client().post("/api/v1/deployments", json=body).raise_for_status()
+    assert world.scene.platform.deployments.get(NAME).state is State.HEALTHY
+    assert world.secret() == {"HF_TOKEN": CANARY}
 
 
 def test_what_the_store_lacks_is_named_and_fetched_once_it_is_there(world: World) -> None:

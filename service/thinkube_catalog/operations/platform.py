@@ -23,7 +23,11 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Platform:
-    """Every port, gathered by `wiring` (or by a test)."""
+    """Every port, gathered by `wiring` (or by a test).
+
+    `secret_store` is what the engine fetches values of secrets from, in words; empty where it
+    gets those that `secrets` keeps.
+    """
 
     catalogs: Catalogs
     sources: TemplateSources
@@ -36,6 +40,7 @@ class Platform:
     merger: Merger
     conventions: Conventions = field(default_factory=Conventions)
     providers: tuple[Provider, ...] = ()
+    secret_store: str = ""
     deployments_owner: str = "thinkube-deployments"
     templates_owner: str = "thinkube-templates"
     now: Callable[[], datetime] = _now
