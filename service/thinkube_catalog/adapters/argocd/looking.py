@@ -148,7 +148,14 @@ def _unwell(tree: Tree) -> list[Node]:
         node for node in tree.nodes if node.kind in _TELLING and _is_unwell(node, pods, tree)
     ]
     fitting.sort(key=lambda node: _TELLING.index(node.kind))
-    return list(_each_kind_bounded(fitting))
+    others = [node for node in tree.nodes if _speaks_for_itself(node)]
+    return list(_each_kind_bounded([*fitting, *others]))
+
+
+def _speaks_for_itself(node: Node) -> bool:
+    """Say whether an object is ill of which nothing else tells, as a Deployment's pods do of it."""
+    told = node.kind in _TELLING or node.kind == "Deployment"
+    return not told and node.health.status == "Degraded"
 
 
 def _each_kind_bounded(nodes: list[Node]) -> Iterator[Node]:
