@@ -6,7 +6,6 @@ one would have passed, an administrator's annotation has everything fetched, as 
 
 from __future__ import annotations
 
-import base64
 import os
 import time
 import uuid
@@ -15,7 +14,6 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -24,6 +22,7 @@ from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK
 from tests.contracts.clusters import account_of, live_http
 from tests.edges.platform import Scene, a_scene, without
 from tests.journeys.installation import wait_until
+from tests.production.vault import REASON, SET, Applied, Vault
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
 from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
 from thinkube_catalog.adapters.gitea import GiteaForge
@@ -41,10 +40,7 @@ from thinkube_catalog.wiring.doctor import _EXTERNAL_SECRETS
 pytestmark = [
     pytest.mark.live,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not os.environ.get("THINKUBE_TEST_EXTERNAL_SECRETS"),
-        reason="THINKUBE_TEST_EXTERNAL_SECRETS says whether the cluster has External Secrets",
-    ),
+    pytest.mark.skipif(not SET, reason=REASON),
 ]
 
 NAME = "fetched"
@@ -56,81 +52,13 @@ OURS = "canary-of-the-catalog"
 
 
 @dataclass
-class Vault:
-    """A ClusterSecretStore, of Secrets in a namespace of their own."""
-
-    http: httpx.Client
-    name: str
-
-    def make(self) -> None:
-        """Make the store as its administrator does, and wait until it is ready."""
-        self.apply("/api/v1/namespaces", {"kind": "Namespace"})
-        self.apply(f"{self.place}/serviceaccounts", {"kind": "ServiceAccount"})
-        rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.name}"
-        version = "rbac.authorization.k8s.io/v1"
-        role = {"kind": "Role", "apiVersion": version, "rules": rules}
-        self.apply(f"{rbac}/roles", role)
-        subject = {"kind": "ServiceAccount", "name": self.name, "namespace": self.name}
-        granted = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self.name}
-        binding = {"kind": "RoleBinding", "apiVersion": version, "roleRef": granted}
-        self.apply(f"{rbac}/rolebindings", {**binding, "subjects": [subject]})
-        authority = {"type": "ConfigMap", "name": "kube-root-ca.crt", "namespace": self.name}
-        provider = {
-            "remoteNamespace": self.name,
-            "server": {
-                "url": os.environ["THINKUBE_TEST_KUBERNETES_URL"],
-                "caProvider": {**authority, "key": "ca.crt"},
-            },
-            "auth": {"serviceAccount": {"name": self.name, "namespace": self.name}},
-        }
-        store = {
-            "kind": "ClusterSecretStore",
-            "apiVersion": "external-secrets.io/v1",
-            "spec": {"provider": {"kubernetes": provider}},
-        }
-        self.apply(STORES, store)
-        wait_until(self.is_ready, "the store is ready", 60)
-
-    def put(self, entry: str, field: str, value: str) -> None:
-        body = {"kind": "Secret", "stringData": {field: value}}
-        self.apply(f"{self.place}/secrets", body, name=entry)
-
-    def is_ready(self) -> bool:
-        status = self.http.get(f"{STORES}/{self.name}").json().get("status", {})
-        return any(
-            each["type"] == "Ready" and each["status"] == "True"
-            for each in status.get("conditions", [])
-        )
-
-    def remove(self) -> None:
-        self.http.delete(f"{STORES}/{self.name}")
-        self.http.delete(f"/api/v1/namespaces/{self.name}")
-
-    @property
-    def place(self) -> str:
-        return f"/api/v1/namespaces/{self.name}"
-
-    def apply(self, place: str, body: dict[str, Any], name: str = "") -> None:
-        made = {"apiVersion": "v1", **body, "metadata": {"name": name or self.name}}
-        self.http.patch(
-            f"{place}/{name or self.name}",
-            params={"fieldManager": "tests", "force": "true"},
-            json=made,
-            headers={"Content-Type": "application/apply-patch+yaml"},
-        ).raise_for_status()
-
-
-STORES = "/apis/external-secrets.io/v1/clustersecretstores"
-
-
-@dataclass
 class World:
     scene: Scene
     http: httpx.Client
     access: ClusterAccess
     vault: Vault
     forge: GiteaForge
+    applied: Applied
 
     def deploy(self) -> Deployment:
         """Deploy; what happens to be kept here under its key is not what it is to get."""
@@ -144,22 +72,6 @@ class World:
         answer = self.scene.client().post("/api/v1/deployments", json=body)
         assert answer.status_code == 202, answer.text
         return self.scene.platform.deployments.get(NAME)
-
-    def secret(self) -> dict[str, str] | None:
-        answer = self.http.get(f"/api/v1/namespaces/{SPACE}/secrets/{SECRET}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return None
-        return {key: base64.b64decode(it).decode() for key, it in answer.json()["data"].items()}
-
-    def pods(self) -> set[str]:
-        found = self.http.get(f"/api/v1/namespaces/{SPACE}/pods").json()["items"]
-        return {each["metadata"]["uid"] for each in found}
-
-    def let_the_interval_pass(self) -> None:
-        place = f"/apis/external-secrets.io/v1/namespaces/{SPACE}/externalsecrets/{SECRET}"
-        body = {"metadata": {"annotations": {"force-sync": uuid.uuid4().hex}}}
-        headers = {"Content-Type": "application/merge-patch+json"}
-        self.http.patch(place, json=body, headers=headers).raise_for_status()
 
     def remove(self) -> None:
         run = changes.remove(self.scene.platform, NAME, volumes=True, repository=True)
@@ -201,7 +113,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         }
         opened.enter_context(without(scene.platform, **parts))
         carrying.launch(partial(runs.proceed, scene.platform))
-        made = World(scene, http, access, vault, forge)
+        made = World(scene, http, access, vault, forge, Applied(http, SPACE, SECRET))
         yield made
         if any(each.name == NAME for each in scene.platform.deployments.page(limit=10)):
             made.remove()
@@ -211,7 +123,7 @@ def test_values_come_from_the_store_and_from_nowhere_else(world: World) -> None:
     world.vault.put(NAME, "HF_TOKEN", CANARY)
     deployment = world.deploy()
     assert (deployment.state, deployment.problems) == (State.HEALTHY, ())
-    assert world.secret() == {"HF_TOKEN": CANARY}
+    assert world.applied.values() == {"HF_TOKEN": CANARY}
     application = httpx.get(
         f"{_given('ARGOCD_URL')}/api/v1/applications/{SPACE}",
         headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
@@ -226,8 +138,7 @@ def test_values_come_from_the_store_and_from_nowhere_else(world: World) -> None:
     assert not any(word in text for word in (CANARY, OURS) for text in texts)
 
     world.remove()
-    gone = world.http.get(f"/api/v1/namespaces/{SPACE}")
-    assert gone.status_code == httpx.codes.NOT_FOUND
+    assert world.applied.is_gone()
 
 
 def test_what_nobody_named_is_fetched_from_the_shared_ones(world: World) -> None:
@@ -235,7 +146,7 @@ def test_what_nobody_named_is_fetched_from_the_shared_ones(world: World) -> None
     body = {"template": "tkt-guarded", "name": NAME, "answers": {"greeting": "Hello"}}
     world.scene.client().post("/api/v1/deployments", json=body).raise_for_status()
     assert world.scene.platform.deployments.get(NAME).state is State.HEALTHY
-    assert world.secret() == {"HF_TOKEN": CANARY}
+    assert world.applied.values() == {"HF_TOKEN": CANARY}
 
 
 def test_what_the_store_lacks_is_named_and_fetched_once_it_is_there(world: World) -> None:
@@ -248,32 +159,32 @@ def test_what_the_store_lacks_is_named_and_fetched_once_it_is_there(world: World
     world.vault.put(NAME, "HF_TOKEN", CANARY)
     changes.retry(world.scene.platform, NAME)
     assert world.scene.platform.deployments.get(NAME).state is State.HEALTHY
-    assert world.secret() == {"HF_TOKEN": CANARY}
+    assert world.applied.values() == {"HF_TOKEN": CANARY}
 
 
 def test_a_value_that_changes_in_the_store_replaces_what_runs(world: World) -> None:
     platform = world.scene.platform
     world.vault.put(NAME, "HF_TOKEN", CANARY)
     world.deploy()
-    before = world.pods()
+    before = world.applied.pods()
     assert before
     watch.observe(platform)
     assert [run.kind for run in platform.deployments.runs(NAME)] == [RunKind.DEPLOY]
 
     world.vault.put(NAME, "HF_TOKEN", OTHER)
-    world.let_the_interval_pass()
+    world.applied.let_the_interval_pass()
     wait_until(lambda: bool(watch.observe(platform)), "the change is seen", 60)
     run = platform.deployments.runs(NAME)[0]
     assert (run.kind, run.state) == (RunKind.RENEW, RunState.SUCCEEDED)
-    assert world.secret() == {"HF_TOKEN": OTHER}
-    wait_until(lambda: before.isdisjoint(world.pods()), "others have taken over", 150)
+    assert world.applied.values() == {"HF_TOKEN": OTHER}
+    wait_until(lambda: before.isdisjoint(world.applied.pods()), "others have taken over", 150)
     assert watch.observe(platform) == 0
 
-    between = world.pods()
+    between = world.applied.pods()
     world.vault.put(NAME, "HF_TOKEN", CANARY)
     changes.renew(platform, NAME)  # waits for no interval
-    assert world.secret() == {"HF_TOKEN": CANARY}
-    wait_until(lambda: between.isdisjoint(world.pods()), "others have taken over", 150)
+    assert world.applied.values() == {"HF_TOKEN": CANARY}
+    wait_until(lambda: between.isdisjoint(world.applied.pods()), "others have taken over", 150)
 
 
 def test_a_value_that_leaves_the_store_leaves_what_runs(world: World) -> None:
@@ -283,7 +194,7 @@ def test_a_value_that_leaves_the_store_leaves_what_runs(world: World) -> None:
     world.http.delete(f"{world.vault.place}/secrets/{NAME}").raise_for_status()
     run = changes.renew(platform, NAME)
     assert platform.deployments.run(run.id).state is RunState.SUCCEEDED
-    assert world.secret() == {"HF_TOKEN": CANARY}
+    assert world.applied.values() == {"HF_TOKEN": CANARY}
 
 
 def test_the_doctor_finds_everything_in_order_and_what_is_not(world: World) -> None:
