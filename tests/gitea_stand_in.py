@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,12 @@ _KINDS = {
     "user": "user",
     "users": "user",
     "packages": "package",
+    "notifications": "notification",
 }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Stored:
     description: str
     default_branch: str = "main"
     updated_at: float = 0.0
+    created_at: str = field(default_factory=_now)
     private: bool = True
     archived: bool = False
     wrecked: bool = False  # a record without files
@@ -96,6 +102,9 @@ class GiteaStandIn(Faulty):
     readers: set[str] = field(default_factory=set)  # tokens that may not write
     http_git_disabled: bool = False
     webhooks_disabled: bool = False
+    denied: set[str] = field(default_factory=set)  # addresses that it may not deliver to
+    delivers: bool = True  # whether anybody works on its queue
+    is_administrator: bool = False
     delivered: list[tuple[str, int]] = field(default_factory=list)  # addresses and answers
     on_delete: Callable[[], object] = bool  # what happens right after a deletion
     ids: int = 10
@@ -139,31 +148,45 @@ class GiteaStandIn(Faulty):
 
     def deliver(self, stored: Stored, ref: str = "refs/heads/main", event: str = "push") -> None:
         """Tell the webhooks of a repository, once each, as a push does."""
+        content = {"ref": ref, "total_commits": 1, "commits": []}
+        for hook in [it for it in stored.hooks if it["active"] and event in it["events"]]:
+            self._send(stored, hook, content, event)
+
+    def test(self, stored: Stored, hook: dict[str, Any]) -> None:
+        """Tell one webhook of a push that changes nothing, as somebody has asked for."""
+        there = self.git(stored, "rev-parse", "main")
+        content = {"ref": "refs/heads/main", "before": there, "after": there, "total_commits": 1}
+        self._send(stored, hook, content, "push")
+
+    def _send(
+        self, stored: Stored, hook: dict[str, Any], content: dict[str, Any], event: str
+    ) -> None:
+        if not self.delivers:
+            return
         repository = {
             "id": stored.id,
             "full_name": f"{stored.owner}/{stored.name}",
             "html_url": f"{self.url}/{stored.owner}/{stored.name}",
         }
-        content = {"ref": ref, "total_commits": 1, "commits": [], "repository": repository}
-        body = json.dumps(content, indent=2).encode()
-        for hook in [it for it in stored.hooks if it["active"] and event in it["events"]]:
-            secret = hook["config"].get("secret", "").encode()
-            signature = hmac.new(secret, body, hashlib.sha256).hexdigest() if secret else ""
-            headers = {
-                "Content-Type": "application/json",
-                "X-Gitea-Event": event,
-                "X-Gitea-Event-Type": event,
-                "X-Gitea-Delivery": str(uuid4()),
-                "X-Gitea-Signature": signature,
-                "X-Gogs-Event": event,
-                "X-Gogs-Signature": signature,
-            }
-            url = hook["config"]["url"]
-            try:
+        body = json.dumps({**content, "repository": repository}, indent=2).encode()
+        secret = hook["config"].get("secret", "").encode()
+        signature = hmac.new(secret, body, hashlib.sha256).hexdigest() if secret else ""
+        headers = {
+            "Content-Type": "application/json",
+            "X-Gitea-Event": event,
+            "X-Gitea-Event-Type": event,
+            "X-Gitea-Delivery": str(uuid4()),
+            "X-Gitea-Signature": signature,
+            "X-Gogs-Event": event,
+            "X-Gogs-Signature": signature,
+        }
+        url = hook["config"]["url"]
+        answer = 0  # it is never sent again
+        if url.partition("?")[0] not in self.denied:
+            with suppress(httpx.HTTPError):
                 answer = httpx.post(url, content=body, headers=headers, timeout=5).status_code
-            except httpx.HTTPError:
-                answer = 0  # it is never sent again
-            self.delivered.append((url, answer))
+        self.delivered.append((url, answer))
+        hook["updated_at"] = _now()
 
     def git(self, stored: Stored, *arguments: str) -> str:
         """Look into a repository by hand."""
@@ -248,6 +271,8 @@ class Call:
         kind = _KINDS.get(self.path.split("/")[3])
         if kind is None:
             return
+        if self.path.endswith("/repos/issues/search"):
+            kind = "issue"
         level = "read" if self.method == "GET" else "write"
         if f"write:{kind}" not in scopes and f"{level}:{kind}" not in scopes:
             raise Refusal(403, f"token does not have at least one of required scope(s) {kind}")
@@ -271,7 +296,8 @@ class Call:
             case ["settings", "repository"]:
                 return Reply(200, {"http_git_disabled": self.gitea.http_git_disabled})
             case ["user"]:
-                return Reply(200, {"id": 1, "login": "catalog"})
+                administers = self.gitea.is_administrator
+                return Reply(200, {"id": 1, "login": "catalog", "is_admin": administers})
             case ["users", name]:
                 return Reply(200 if name in self.gitea.people else 404, {"login": name})
             case ["users", _, "orgs", _, "permissions"]:
@@ -314,6 +340,11 @@ class Call:
             raise Refusal(409, "The repository with the same name already exists.")
         stored = self.gitea.make(owner, name, self.body.get("description", ""))
         stored.private = self.body["private"]
+        if self.body.get("auto_init"):
+            nothing = self.gitea.git(stored, "hash-object", "-t", "tree", "/dev/null")
+            person = ("-c", "user.name=A person", "-c", "user.email=person@example.org")
+            commit = self.gitea.git(stored, *person, "commit-tree", nothing, "-m", "Begin")
+            self.gitea.git(stored, "update-ref", "refs/heads/main", commit)
         return Reply(201, self._shown(stored))
 
     def _search(self) -> Reply:
@@ -488,20 +519,28 @@ class Call:
     def _hooks(self, stored: Stored, rest: list[str]) -> Reply:
         if self.gitea.webhooks_disabled:
             raise Refusal(403, "webhooks disabled by administrator")
-        if self.method == "GET":
-            return Reply(200, [_shown_hook(it) for it in self._page_of(stored.hooks)])
-        if self.method == "POST":
+        if not rest and self.method == "POST":
             return self._make_hook(stored)
+        if not rest:
+            return Reply(200, [_shown_hook(it) for it in self._page_of(stored.hooks)])
         hook = next((it for it in stored.hooks if str(it["id"]) == rest[0]), None)
         if hook is None:
             return Reply(404, {"message": "not found"})
+        return self._hook(stored, hook, testing=rest[1:] == ["tests"])
+
+    def _hook(self, stored: Stored, hook: dict[str, Any], *, testing: bool) -> Reply:
+        if testing:
+            if self._has(stored, "main"):  # without a commit nothing is sent, and all is well
+                threading.Thread(target=self.gitea.test, args=(stored, hook)).start()
+            return Reply(204)
         if self.method == "DELETE":
             stored.hooks.remove(hook)
             return Reply(204)
-        changed = dict(self.body.get("config", {}))
-        changed.pop("secret", None)  # it can be given, and has no effect
-        hook["config"] |= changed
-        hook |= _hook_fields(self.body)
+        if self.method == "PATCH":
+            changed = dict(self.body.get("config", {}))
+            changed.pop("secret", None)  # it can be given, and has no effect
+            hook["config"] |= changed
+            hook |= {**_hook_fields(self.body), "updated_at": _now()}
         return Reply(200, _shown_hook(hook))
 
     def _make_hook(self, stored: Stored) -> Reply:
@@ -512,7 +551,7 @@ class Call:
             raise Refusal(422, "Invalid content type")
         self.gitea.ids += 1
         hook = {"id": self.gitea.ids, "type": self.body["type"], "config": dict(config)}
-        stored.hooks.append({**hook, **_hook_fields(self.body)})
+        stored.hooks.append({**hook, **_hook_fields(self.body), "updated_at": _now()})
         return Reply(201, _shown_hook(stored.hooks[-1]))
 
     def _secrets(self, stored: Stored, rest: list[str]) -> Reply:
@@ -576,6 +615,8 @@ class Call:
             "private": stored.private,
             "has_pull_requests": stored.has_pulls,
             "updated_at": datetime.fromtimestamp(stored.updated_at, UTC).isoformat(),
+            "created_at": stored.created_at,
+            "html_url": f"{self.gitea.url}/{stored.owner}/{stored.name}",
             "clone_url": f"http://another-name.invalid/{stored.owner}/{stored.name}.git",
         }
 

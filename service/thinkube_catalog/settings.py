@@ -197,7 +197,7 @@ class Settings(BaseSettings):
     )
     argocd_cluster: str = Field(
         default="https://kubernetes.default.svc",
-        description="The cluster that applications run on, as Argo CD knows it.",
+        description="The cluster that applications run on: its address, or its name in Argo CD.",
     )
     argocd_webhook_secret: SecretStr = Field(
         default=SecretStr(""),

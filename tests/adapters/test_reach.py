@@ -9,7 +9,10 @@ import pytest
 
 from tests.faulty import Faulty, FaultyHandler, Reply, serving
 from thinkube_catalog.adapters.clocks import check_clock
-from thinkube_catalog.adapters.reach import check_allowed, check_public, is_loopback
+from thinkube_catalog.adapters.memory.arrivals import MemoryArrivals
+from thinkube_catalog.adapters.reach import check_public, check_signed, is_loopback, obstacles
+from thinkube_catalog.adapters.trust import trusting
+from thinkube_catalog.domain.secrets import SecretValue
 
 HOOK = "/api/v1/hooks/gitea"
 ELSEWHERE = "https://git.example.org"
@@ -68,14 +71,46 @@ def test_another_program_there_is_told(service: Answering, place: str) -> None:
     ],
 )
 def test_what_gitea_has_to_allow_is_told(url: str, said: str) -> None:
-    (check,) = check_allowed([url])
-    assert said in check.message
-    assert "ALLOWED_HOST_LIST = external," in check.message
+    told = obstacles(url)
+    assert said in told
+    assert "ALLOWED_HOST_LIST = external," in told
 
 
-def test_of_a_public_address_nothing_is_said() -> None:
-    assert check_allowed(["https://8.8.8.8/x", "https://nowhere.invalid/x"]) == []
+def test_a_public_address_needs_no_permission_but_a_way_and_a_certificate() -> None:
+    told = obstacles("https://8.8.8.8/x")
+    assert "ALLOWED_HOST_LIST" not in told
+    assert "trust the certificate of 8.8.8.8" in told
+    assert "certificate" not in obstacles("http://nowhere.invalid/x")
     assert not is_loopback("https://8.8.8.8")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (403, "THINKUBE_SECRET_KEY"),
+        (502, "proxy"),
+        (204, "THINKUBE_DATABASE_URL"),  # nothing is noted where this is read
+    ],
+)
+def test_what_a_service_makes_of_a_signed_delivery_is_told(
+    service: Answering, status: int, said: str
+) -> None:
+    service.answers[f"POST {HOOK}"] = Reply(status)
+    check = check_signed(f"{service.url}{HOOK}", SecretValue("canary"), MemoryArrivals())
+    assert (check.good, said in check.mend, "canary" in repr(check)) == (False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer", "set SSL_CERT_FILE"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired", "renew"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] Hostname mismatch", "a name that its certificate"),
+        ("Connection refused", "start it"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_has_a_mend_of_its_own(reason: str, said: str) -> None:
+    assert said in trusting(reason, "start it")
 
 
 def test_a_clock_is_read_from_an_answer(service: Answering) -> None:

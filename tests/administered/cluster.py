@@ -42,12 +42,21 @@ class AdministeredCluster(Faulty):
         encoded = found.get("data", {}).get("webhook.gogs.secret", "")
         return base64.b64decode(encoded).decode()
 
+    def argocd_policies(self) -> str:
+        """Return the rights that Argo CD reads from its ConfigMap: all of its policies."""
+        found = self.objects.get("/api/v1/namespaces/argocd/configmaps/argocd-rbac-cm", {})
+        return "\n".join(text for _, text in sorted(found.get("data", {}).items()))
+
     def install_argocd(self) -> None:
         """Put there what every Argo CD has."""
         self.objects["/api/v1/namespaces/argocd"] = {"metadata": {"name": "argocd"}}
         self.objects["/api/v1/namespaces/argocd/secrets/argocd-secret"] = {
             "metadata": {"name": "argocd-secret"},
             "data": {"server.secretkey": base64.b64encode(b"of Argo CD").decode()},
+        }
+        self.objects["/api/v1/namespaces/argocd/configmaps/argocd-rbac-cm"] = {
+            "metadata": {"name": "argocd-rbac-cm"},
+            "data": {"policy.csv": "g, somebody, role:admin"},
         }
 
     def kubeconfig(self, folder: Path, token: str = ADMINISTRATOR) -> Path:

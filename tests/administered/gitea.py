@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
+import json
 import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+
+import httpx
 
 from tests.faulty import Faulty, FaultyHandler, Reply, serving
 
@@ -21,6 +27,8 @@ KINDS = {
     "users": "user",
     "teams": "organization",
     "admin": "admin",
+    "notifications": "notification",
+    "packages": "package",
 }
 ALL = frozenset(f"write:{kind}" for kind in KINDS.values())
 
@@ -65,6 +73,7 @@ class AdministeredGitea(Faulty):
     organisations: dict[str, list[Team]] = field(default_factory=dict)
     repositories: dict[str, set[str]] = field(default_factory=dict)
     hooks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)  # addresses that it may not deliver to
     ids: int = 0
 
     def next_id(self) -> int:
@@ -91,6 +100,7 @@ class AdministeredGitea(Faulty):
                 name: [(it.name, sorted(it.members), it.rights) for it in teams]
                 for name, teams in self.organisations.items()
             },
+            {name: sorted(there) for name, there in self.repositories.items()},
         )
 
 
@@ -117,7 +127,7 @@ class _Handler(FaultyHandler):
         caller, scopes, with_password = self._caller()
         if caller is None:
             return _refused(401, "invalid username, password or token")
-        kind = KINDS.get(parts[0])
+        kind = "issue" if parts == ["repos", "issues", "search"] else KINDS.get(parts[0])
         level = "read" if self.command == "GET" else "write"
         if kind and not {f"write:{kind}", f"{level}:{kind}"} & set(scopes):
             return _refused(403, f"token does not have at least one of required scope(s) {kind}")
@@ -133,7 +143,7 @@ class _Handler(FaultyHandler):
             case ["teams", id_]:
                 self._team(int(id_)).rights = body
                 return Reply(200, {"id": int(id_)})
-        return self._about(caller, parts)
+        return self._about(caller, parts, body)
 
     def _caller(self) -> tuple[str | None, frozenset[str], bool]:
         given = self.headers.get("Authorization", "")
@@ -148,7 +158,7 @@ class _Handler(FaultyHandler):
                     return name, frozenset(token.scopes), False
         return None, frozenset(), False
 
-    def _about(self, caller: str, parts: list[str]) -> Reply:  # noqa: PLR0911 (a line for each call)
+    def _about(self, caller: str, parts: list[str], body: Any) -> Reply:
         accounts = self.stand_in.accounts
         match parts:
             case ["settings", "repository"]:
@@ -160,11 +170,57 @@ class _Handler(FaultyHandler):
             case ["users", name, "orgs", organisation, "permissions"]:
                 owner = name in self.stand_in.team(organisation, "Owners").members
                 return Reply(200, {"can_create_repository": owner, "is_owner": owner})
-            case ["repos", owner, name, "hooks"] if self._reads(caller, owner, name):
-                return Reply(200, self.stand_in.hooks.get(name, []))
-            case ["repos", owner, name] if self._reads(caller, owner, name):
-                return Reply(200, {"name": name})
+            case ["repos", owner, name, *rest] if self._reads(caller, owner, name):
+                return self._repository(owner, name, rest, body)
         return _refused(404, "not found")
+
+    def _repository(self, owner: str, name: str, rest: list[str], body: Any) -> Reply:
+        hooks = self.stand_in.hooks.setdefault(name, [])
+        match self.command, rest:
+            case "DELETE", []:
+                self.stand_in.repositories[owner].remove(name)
+                del self.stand_in.hooks[name]
+                return Reply(204)
+            case "POST", ["hooks"]:
+                hooks.append({**body, "id": self.stand_in.next_id(), "updated_at": _now()})
+                return Reply(201, _shown_hook(hooks[-1]))
+            case "GET", ["hooks"]:
+                return Reply(200, [_shown_hook(each) for each in hooks])
+            case "GET", ["hooks", id_]:
+                return Reply(200, _shown_hook(_hook(hooks, id_)))
+            case "POST", ["hooks", id_, "tests"]:
+                self._test(owner, name, _hook(hooks, id_))
+                return Reply(204)
+        return Reply(200, self._shown_repository(owner, name))
+
+    def _test(self, owner: str, name: str, hook: dict[str, Any]) -> None:
+        """Deliver a push that changes nothing, once, and note when."""
+        there = self._shown_repository(owner, name)
+        content = {"ref": "refs/heads/main", "before": "1" * 40, "after": "1" * 40}
+        body = json.dumps({**content, "repository": there}).encode()
+        secret = hook["config"]["secret"].encode()
+        signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "X-Gitea-Event": "push",
+            "X-Gitea-Delivery": secrets.token_hex(8),
+            "X-Gitea-Signature": signature,
+            "X-Gogs-Event": "push",
+            "X-Gogs-Signature": signature,
+        }
+        url = hook["config"]["url"]
+        if url.partition("?")[0] not in self.stand_in.denied:
+            httpx.post(url, content=body, headers=headers, timeout=5)
+        hook["updated_at"] = _now()
+
+    def _shown_repository(self, owner: str, name: str) -> dict[str, Any]:
+        return {
+            "id": 1,
+            "name": name,
+            "full_name": f"{owner}/{name}",
+            "html_url": f"{self.stand_in.url}/{owner}/{name}",
+            "created_at": _now(),
+        }
 
     def _reads(self, caller: str, organisation: str, name: str) -> bool:
         teams = self.stand_in.organisations.get(organisation, ())
@@ -209,11 +265,14 @@ class _Handler(FaultyHandler):
         account.tokens.append(made)
         return Reply(201, {**_shown_token(made), "sha1": made.sha1})
 
-    def _organisation(self, name: str, rest: list[str], body: Any) -> Reply:
+    def _organisation(self, name: str, rest: list[str], body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)
         teams = self.stand_in.organisations[name]
         match self.command, rest:
             case "GET", []:
                 return Reply(200, {"id": 1, "name": name})
+            case "POST", ["repos"]:
+                self.stand_in.repositories[name].add(body["name"])
+                return Reply(201, self._shown_repository(name, body["name"]))
             case "GET", ["repos"]:
                 return Reply(200, [{"name": it} for it in self.stand_in.repositories[name]])
             case "GET", ["teams"]:
@@ -260,6 +319,19 @@ def _shown_token(token: Token) -> dict[str, Any]:
         "token_last_eight": token.sha1[-8:],
         "sha1": "",
     }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _hook(hooks: list[dict[str, Any]], id_: str) -> dict[str, Any]:
+    return next(it for it in hooks if str(it["id"]) == id_)
+
+
+def _shown_hook(hook: dict[str, Any]) -> dict[str, Any]:
+    config = {key: text for key, text in hook["config"].items() if key != "secret"}
+    return {"id": 0, **hook, "config": config}
 
 
 def _refused(status: int, message: str) -> Reply:

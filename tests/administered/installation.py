@@ -94,6 +94,7 @@ def outside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Outside]
         cluster.install_argocd()
         cluster.groups["gateway.networking.k8s.io/v1"] = ["httproutes"]
         argocd.webhook_secret = cluster.webhook_secret
+        argocd.policies = cluster.argocd_policies
         monkeypatch.chdir(folder)
         addresses = {
             "THINKUBE_GITEA_URL": gitea.url,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.administered.argocd import in_cluster
 from tests.administered.installation import SECRETS, Outside, effects, faults, outside
 from thinkube_catalog.adapters.secret_store import keys_from
 from thinkube_catalog.domain.bootstrap import Effect
@@ -101,6 +102,7 @@ CHANGES = (
     *("POST .*orgs/thinkube-deployments/teams", "PUT .*teams/.*/members/catalog-reader"),
     *("POST .*api/v1/projects$", "POST .*roles/catalog/token", "POST .*api/v1/repocreds"),
     *("PATCH .*clusterroles/", "POST .*serviceaccounts/.*/token", "PATCH .*secrets/argocd-secret"),
+    "PATCH .*configmaps/argocd-rbac-cm",
 )
 
 
@@ -116,7 +118,7 @@ def test_an_answer_that_is_lost_leaves_one_of_each(there: Outside, call: str, wh
     assert_one_of_each(there)
 
 
-@pytest.mark.parametrize("number", range(19))
+@pytest.mark.parametrize("number", range(20))
 def test_stopped_at_any_part_and_repeated_makes_one_of_each(
     there: Outside, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +254,40 @@ def test_without_a_kubeconfig_what_is_to_be_done_there_is_told(there: Outside) -
     assert there.cluster.webhook_secret() == ""
     there.bootstrap()
     assert faults(there.bootstrap(kubeconfig=None)) == ""
+
+
+def test_rights_of_others_in_argo_cd_are_left_as_they_are(there: Outside) -> None:
+    there.bootstrap()
+    path = "/api/v1/namespaces/argocd/configmaps/argocd-rbac-cm"
+    rights = there.cluster.objects[path]["data"]
+    assert rights.pop("policy.csv") == "g, somebody, role:admin"
+    line = "p, proj:thinkube:catalog, clusters, get, https://kubernetes.default.svc, allow\n"
+    assert rights == {"policy.thinkube.csv": line}
+    rights["policy.thinkube.csv"] = line.replace("https://kubernetes.default.svc", "*")
+    part = "policy.thinkube.csv in argocd/argocd-rbac-cm"
+    assert effects(there.bootstrap())[part] is Effect.CORRECTED
+    assert rights == {"policy.thinkube.csv": line}
+
+
+def test_of_a_cluster_that_is_told_by_its_name_the_role_sees_that_one(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = {**in_cluster(), "server": "https://10.0.0.9:6443", "name": "gpus"}
+    there.argocd.clusters.append(gpus)
+    monkeypatch.setenv("THINKUBE_ARGOCD_CLUSTER", "gpus")
+    assert faults(there.bootstrap()) == ""
+    told = {it.name: it for it in there.doctor()}
+    assert [it for it in told.values() if it.warning or not it.good] == []
+    assert "https://10.0.0.9:6443 (gpus)" in told["argocd cluster"].message
+    (place,) = there.argocd.projects["thinkube"]["spec"]["destinations"]
+    assert place == {"name": "gpus", "namespace": "tkt-*"}
+
+
+def test_a_cluster_that_argo_cd_does_not_know_is_told(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_ARGOCD_CLUSTER", "gpus")
+    assert "Argo CD knows no cluster gpus" in faults(there.bootstrap())
 
 
 @pytest.mark.parametrize(

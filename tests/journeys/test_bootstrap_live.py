@@ -17,6 +17,7 @@ import pytest
 from dotenv import dotenv_values
 
 from tests.administered.installation import effects, faults
+from tests.argocd_rights import take_back
 from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration
 from thinkube_catalog.domain.bootstrap import Effect, Outcome, Wishes
 from thinkube_catalog.domain.checks import Check
@@ -72,6 +73,18 @@ class Live:
     def doctor(self) -> list[Check]:
         systems = ("gitea", "argocd", "cluster")
         return [it for it in examine(load_settings()) if it.name.startswith(systems)]
+
+    def made(self) -> list[str]:
+        """Name what is in the organisation and in the project of ours."""
+        kept = self.kept()
+        argocd = {"Authorization": f"Bearer {kept['ARGOCD_TOKEN']}"}
+        url = f"{kept['ARGOCD_URL']}/api/v1/applications"
+        there = httpx.get(url, params={"projects": self.name}, headers=argocd, timeout=60).json()
+        repositories = self.root.get(f"orgs/{kept['GITEA_ORG']}/repos").json()
+        return [
+            *(str(each["name"]) for each in repositories),
+            *(str(each["metadata"]["name"]) for each in there.get("items") or ()),
+        ]
 
     def remove_from_gitea(self) -> None:
         organisation = f"{self.name}-deployments"
@@ -175,12 +188,21 @@ def whole(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         argocd.delete(f"projects/{live.name}", headers=headers)
         url = f"{given('GITEA_URL')}/{live.name}-deployments/"
         argocd.delete(f"repocreds/{quote(url, safe='')}", headers=headers)
+    take_back(Path(given("KUBECONFIG")), live.name)
 
 
 def test_a_whole_installation_is_set_up_from_nothing(whole: Live) -> None:
     assert faults(whole.bootstrap()) == ""
     assert set(effects(whole.bootstrap()).values()) == {Effect.LEFT}
-    assert told(whole.doctor()) == ""
+    checks = whole.doctor()
+    assert told(checks) == ""
+    messages = {it.name: it.message for it in checks}
+    assert (
+        "Argo CD reaches https://kubernetes.default.svc (in-cluster), version v1."
+        in (messages["argocd cluster"])
+    )
+    assert "a test delivery" in messages["gitea to argocd"]
+    assert whole.made() == []
     kept = whole.kept()
     made = httpx.post(
         f"{kept['GITEA_URL']}/api/v1/orgs/{kept['GITEA_ORG']}/repos",
@@ -195,6 +217,25 @@ def test_a_whole_installation_is_set_up_from_nothing(whole: Live) -> None:
     # Made by hand: nobody has connected it.
     assert ["chat will not tell" in it.message for it in left] == [True], told(left)
     assert kept["ARGOCD_WEBHOOK_SECRET"] == given("ARGOCD_WEBHOOK_SECRET")  # taken over
+
+
+def test_a_cluster_is_told_by_its_name_as_well(
+    whole: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_ARGOCD_CLUSTER", "in-cluster")
+    assert faults(whole.bootstrap()) == ""
+    assert told(whole.doctor()) == ""
+    monkeypatch.setenv("THINKUBE_ARGOCD_CLUSTER", "nowhere")
+    unknown = {it.name: it for it in whole.doctor()}["argocd cluster"]
+    assert (unknown.good, "no clusters with this name: nowhere" in unknown.message) == (False, True)
+
+
+def test_without_the_right_a_cluster_is_known_and_no_more(whole: Live) -> None:
+    whole.bootstrap()
+    assert whole.kubeconfig is not None
+    take_back(whole.kubeconfig, whole.name)
+    check = {it.name: it for it in whole.doctor()}["argocd cluster"]
+    assert (check.good, "this token may not see" in check.message) == (True, True)
 
 
 def test_argo_cd_holds_the_role_to_its_project(whole: Live) -> None:

@@ -38,7 +38,8 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 def test_nobody_is_asked_and_nothing_is_touched(there: Outside) -> None:
     before = there.state()
-    assert set(written(there)) == {"README.md", "project.yaml", "service.yaml", *SECRET_FILES}
+    files = {"README.md", "project.yaml", "service.yaml", "cluster-right.patch.yaml"}
+    assert set(written(there)) == files | SECRET_FILES
     assert there.state() == before
     assert there.gitea.requests + there.argocd.requests + there.cluster.requests == []
     assert list(there.kept()) == ["ARGOCD_WEBHOOK_SECRET"]
@@ -63,6 +64,9 @@ def test_the_same_is_made_as_by_bootstrap(there: Outside) -> None:
         metadata = each["metadata"]
         path = path_of(each["kind"], metadata.get("namespace", ""), metadata["name"])
         assert differences(there.cluster.objects[path], each) == []
+    (right,) = objects(files["cluster-right.patch.yaml"])
+    rights = there.cluster.objects[path_of("ConfigMap", "argocd", "argocd-rbac-cm")]
+    assert differences(rights, right) == []
     (credentials,) = objects(files["credentials.yaml"])
     url = credentials["stringData"]["url"]
     made = there.argocd.credentials[url]

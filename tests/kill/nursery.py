@@ -45,6 +45,7 @@ from thinkube_catalog.adapters.secret_store import SqlSecrets, keys_from
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.adapters.sql.replicas import SqlReplicas
+from thinkube_catalog.domain.bindings import Bindings
 from thinkube_catalog.domain.deployments import (
     DeploymentNotFoundError,
     EventKind,
@@ -53,10 +54,19 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.questions import Answers
+from thinkube_catalog.domain.rendering import File
 from thinkube_catalog.domain.replicas import Replica
 from thinkube_catalog.domain.secrets import SecretValue
-from thinkube_catalog.operations import changes, deploy, runs, secret_delivery, upgrade
-from thinkube_catalog.operations.deploy import DeploymentRequest
+from thinkube_catalog.operations import (
+    changes,
+    deploy,
+    remaking,
+    runs,
+    secret_delivery,
+    upgrade,
+)
+from thinkube_catalog.operations.composition import DESCRIPTOR_FILE, descriptor_of, with_objects
+from thinkube_catalog.operations.deploy import DeploymentRequest, context_of
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.rollout import repository_of, signature_of
 from thinkube_catalog.operations.upgrade import UpgradeRequest
@@ -68,6 +78,17 @@ PATIENCE = 60.0
 ASKED = DeploymentRequest(
     TEMPLATE, NAME, {"greeting": "hi"}, secrets={"HF_TOKEN": SecretValue("canary")}, key="click"
 )
+
+
+DESCRIPTOR = f"""\
+apiVersion: thinkube.io/v1
+kind: ThinkubeDeployment
+metadata: {{name: {NAME}}}
+spec:
+  containers:
+    - {{name: app, build: ., port: 8000, size: small, health: /health}}
+  routes: [{{path: /, to: app}}]
+"""
 
 
 @dataclass
@@ -162,6 +183,10 @@ def ask_upgrade(service: Service) -> None:
     upgrade.request(service.platform, asked)
 
 
+def ask_remake(service: Service) -> None:
+    remaking.request(service.platform, NAME, key="remake")
+
+
 def ask_remove(service: Service) -> None:
     changes.remove(service.platform, NAME, repository=True, volumes=True)
 
@@ -184,6 +209,23 @@ def prepare_two_versions(service: Service) -> None:
     signature = signature_of(service.records.runs(NAME)[0])
     commit = forge.publish(repository, tree, "Second", signature)
     service.platform.engine.status(NAME)
+    service.records.save(replace(made, commit=commit.id, healthy_commit=commit.id))
+
+
+def prepare_changed_descriptor(service: Service) -> None:
+    prepare_healthy(service)
+    made = service.records.get(NAME)
+    platform, repository = service.platform, repository_of(service.platform, NAME)
+    files = platform.forge.files(repository, made.commit)
+    said = files.with_files({DESCRIPTOR_FILE: File(DESCRIPTOR.encode())})
+    descriptor = descriptor_of(said, NAME, platform.conventions)
+    before = with_objects(said, descriptor, context_of(platform, made, Bindings()))
+    larger = File(DESCRIPTOR.replace("small", "large").encode())
+    signature = signature_of(service.records.runs(NAME)[0])
+    platform.forge.publish(repository, before, "Made", signature)
+    after = before.with_files({DESCRIPTOR_FILE: larger})
+    commit = platform.forge.publish(repository, after, "Changed", signature)
+    platform.engine.status(NAME)
     service.records.save(replace(made, commit=commit.id, healthy_commit=commit.id))
 
 
@@ -245,6 +287,19 @@ def faults_of_an_upgraded_one(service: Service) -> list[str]:
     return found
 
 
+def faults_of_a_remade_one(service: Service) -> list[str]:
+    forge = LocalForge(service.folder / "forge")
+    repository = repository_of(service.platform, NAME)
+    found = faults_of_a_healthy_one(service, commits=4)
+    if forge.proposals(repository, ""):
+        found.append("a branch is left")
+    head = forge.head(repository)
+    workloads = forge.files(repository, head.id).text("k8s/deployments.yaml") if head else ""
+    if "1Gi" not in workloads:
+        found.append(f"main holds {workloads}")
+    return found
+
+
 def faults_of_a_removed_one(service: Service) -> list[str]:
     found = faults_of_the_run(service)
     world = service.shelf.world()
@@ -275,6 +330,7 @@ SCENARIOS = {
         prepare_two_versions, ask_rollback, partial(faults_of_a_healthy_one, commits=3)
     ),
     "upgrade": Scenario(prepare_healthy, ask_upgrade, faults_of_an_upgraded_one),
+    "remake": Scenario(prepare_changed_descriptor, ask_remake, faults_of_a_remade_one),
     "remove": Scenario(prepare_healthy, ask_remove, faults_of_a_removed_one),
 }
 

@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("scenario", "cases"), [("deploy", 52), ("rollback", 18), ("upgrade", 36), ("remove", 18)]
+    ("scenario", "cases"),
+    [("deploy", 52), ("rollback", 18), ("upgrade", 36), ("remake", 26), ("remove", 18)],
 )
 def test_any_two_kills_change_nothing_about_the_outcome(
     scenario: str, cases: int, tmp_path: Path

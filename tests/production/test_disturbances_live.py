@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from tests import postgresql
+from tests.argocd_rights import take_back
 from tests.journeys.installation import Installation, Json, wait_until
 from tests.production.replicated import Production, Replica, steps_done
 
@@ -51,6 +52,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         made.serve("only")
         yield made
         made.stop()
+        take_back(Path(given["KUBECONFIG"]), made.name)
 
 
 @pytest.mark.parametrize("disturbance", DISTURBANCES)

@@ -6,18 +6,21 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests import postgresql
-from tests.journeys.installation import Installation, wait_until
+from tests.argocd_rights import take_back
+from tests.journeys.installation import Installation, Json, wait_until
 from tests.production.replicated import Production, as_json, steps_done
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CANARY = "canary-in-production"
+DIRECTIONS = ("gitea to service", "gitea to argocd")
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +41,26 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         made.serve("second")
         yield made
         made.stop()
+        take_back(Path(given["KUBECONFIG"]), made.name)
 
 
-def test_what_bootstrap_has_made_satisfies_the_doctor(production: Production) -> None:
-    first = production.replicas[0]
-    production.installation.extra["THINKUBE_ENGINE"] = "argocd"
-    production.installation.extra["THINKUBE_PUBLIC_URL"] = first.address
+def look(production: Production) -> dict[str, Json]:
+    """Return what the doctor finds, by name."""
+    extra = production.installation.extra
+    extra["THINKUBE_ENGINE"] = "argocd"
+    extra["THINKUBE_PUBLIC_URL"] = production.replicas[0].address
     try:
         done = production.installation.tkt("doctor", "--json", seconds=120)
     finally:
-        del production.installation.extra["THINKUBE_ENGINE"]
-        del production.installation.extra["THINKUBE_PUBLIC_URL"]
-    bad = [each for each in as_json(done.stdout)["items"] if not each["good"]]
-    assert bad == []
+        del extra["THINKUBE_ENGINE"], extra["THINKUBE_PUBLIC_URL"]
+    return {each["name"]: each for each in as_json(done.stdout)["items"]}
+
+
+def test_what_bootstrap_has_made_satisfies_the_doctor(production: Production) -> None:
+    found = look(production)
+    assert [each for each in found.values() if not each["good"]] == []
+    assert [found[name] for name in DIRECTIONS if found[name]["warning"]] == []
+    assert "catalog-doctor" not in production.repositories()
 
 
 def test_from_the_request_to_a_healthy_commit_in_its_own_namespace(production: Production) -> None:
@@ -67,6 +77,13 @@ def test_from_the_request_to_a_healthy_commit_in_its_own_namespace(production: P
     assert status["sync"]["revision"] == deployment["commit"] == deployment["healthy_commit"]
     assert application["spec"]["destination"]["namespace"] == "tkt-hello"
     assert application["spec"]["project"] == production.name
+
+
+def test_its_own_webhooks_arrive_at_the_service_and_at_argo_cd(production: Production) -> None:
+    found = look(production)
+    for name in DIRECTIONS:
+        assert not found[name]["warning"], found[name]
+        assert f"{production.organisation}/hello arrived" in found[name]["message"]
 
 
 def test_no_credential_is_where_readers_look(production: Production) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,18 +14,23 @@ import httpx
 import pytest
 
 from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK
+from tests.builders import A_MOMENT
 from tests.edges.platform import Scene, a_scene, without
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.faulty import Fault
+from tests.journeys.installation import wait_until
 from tests.production.test_whole_lives import ARGOCD, CANARY, CLUSTER, GITEA, KINDS, LEAVING, RECORD
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
 from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
 from thinkube_catalog.adapters.gitea import GiteaForge
 from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
 from thinkube_catalog.adapters.memory.runs import MemoryRuns
-from thinkube_catalog.domain.deployments import RunState, State
-from thinkube_catalog.domain.forge import Repository
-from thinkube_catalog.operations import changes, runs
+from thinkube_catalog.domain.deployments import Deployment, RunState, State
+from thinkube_catalog.domain.forge import Repository, Signature
+from thinkube_catalog.domain.rendering import File
+from thinkube_catalog.operations import changes, deploy, remaking, runs, watch
+from thinkube_catalog.operations.deploy import DeploymentRequest
+from thinkube_catalog.operations.platform import Platform
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
@@ -70,6 +76,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             "forge": forge,
             "engine": engine,
             "conventions": CONVENTIONS,
+            "runs_objects": True,
             "runs": carrying,
             "deployments_owner": ORGANISATION,
         }
@@ -117,6 +124,48 @@ def test_a_whole_life_converges_on_real_servers_too(world: World, kind: str) -> 
     assert {what: fault.fired for what, fault in fired.items()} == dict.fromkeys(fired, 1)
     assert list(platform.engine.names()) == []
     assert CANARY not in repr(platform.deployments.events("chat", 0))
+
+
+def test_what_is_changed_in_the_descriptor_is_said_and_reaches_the_cluster(world: World) -> None:
+    platform = world.scene.platform
+    deploy.request(platform, DeploymentRequest("tkt-chat", "chat"))
+    first = platform.deployments.get("chat")
+    assert (first.state, first.problems) == (State.HEALTHY, ())
+    files = platform.forge.files(CHAT, first.commit)
+    larger = files.text("thinkube.yaml").replace("size: small", "size: medium")
+    person = Signature("A person", "person@example.org", A_MOMENT)
+    pushed = files.with_files({"thinkube.yaml": File(larger.encode())})
+    commit = platform.forge.publish(CHAT, pushed, "More of it", person).id
+    _observe_until(platform, lambda now: now.healthy_commit == commit)
+    assert [each.file for each in watch.look(platform, "chat").warnings] == ["thinkube.yaml"]
+    before = _told(world)
+
+    run = remaking.request(platform, "chat")
+    assert platform.deployments.run(run.id).state is RunState.SUCCEEDED
+    assert watch.look(platform, "chat").warnings == ()
+    assert _told(world) != before
+    assert list(platform.forge.proposals(CHAT, remaking.BRANCHES)) == []
+
+    changes.remove(platform, "chat", volumes=True, repository=True)
+    assert list(platform.engine.names()) == []
+
+
+def _observe_until(platform: Platform, fits: Callable[[Deployment], bool]) -> None:
+    def seen() -> bool:
+        watch.observe(platform)
+        return fits(platform.deployments.get("chat"))
+
+    wait_until(seen, "it is noticed", 120)
+
+
+def _told(world: World) -> object:
+    """Return what the cluster itself was told that the application may use."""
+    address = f"{_given('KUBERNETES_URL')}/apis/apps/v1/namespaces/{RECORD}/deployments"
+    headers = {"Authorization": f"Bearer {_given('KUBERNETES_TOKEN')}"}
+    trust = ssl.create_default_context(cafile=_given("KUBERNETES_CA"))
+    found = httpx.get(address, headers=headers, verify=trust, timeout=30).raise_for_status().json()
+    (workload,) = found["items"]
+    return workload["spec"]["template"]["spec"]["containers"][0]["resources"]
 
 
 def _make_project() -> None:

@@ -76,7 +76,7 @@ def main(world: Path, version: str, lease: float) -> None:
     shelf = Shelf(world / "world")
     held_forge = Held(forge, world, ("publish",))
     held_engine = Held(Engine(shelf, forge), world, ("ensure_application", "remove_application"))
-    forges.FORGES = {"local": lambda _settings, _keys: held_forge}
+    forges.FORGES = {"local": lambda *_: held_forge}
     engines.ENGINES = {"local": lambda *_: held_engine}
     vars(service)["SqlReplicas"] = partial(SqlReplicas, lease_seconds=lease)
     for module in (parts, service, serving):

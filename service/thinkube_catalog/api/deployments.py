@@ -23,7 +23,7 @@ from thinkube_catalog.api.schemas.upgrades import (
     Withdrawn,
 )
 from thinkube_catalog.domain.secrets import SecretValue
-from thinkube_catalog.operations import changes, deploy, upgrade, watch
+from thinkube_catalog.operations import changes, deploy, remaking, upgrade, watch
 from thinkube_catalog.operations.differences import differences
 from thinkube_catalog.operations.platform import Platform
 
@@ -83,6 +83,7 @@ def _add_reading(router: APIRouter, platform: Platform) -> None:
                 "application": seen.application,
                 "unavailable": seen.unavailable,
                 "run": seen.run,
+                "warnings": seen.warnings,
             }
         )
 
@@ -152,6 +153,13 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
     def roll_back_deployment(name: Name, given: RollbackGiven, key: Key = "") -> RunPublic:
         """Restore an earlier version by a commit on top."""
         return RunPublic.of(changes.rollback(platform, name, given.to, key=key))
+
+    @router.post(
+        "/deployments/{name}/remake", status_code=202, summary="Make k8s/ anew", responses=CHANGED
+    )
+    def remake_objects(name: Name, key: Key = "") -> RunPublic:
+        """Bring into `k8s/` what somebody has changed in `thinkube.yaml`, by a commit on top."""
+        return RunPublic.of(remaking.request(platform, name, key=key))
 
     @router.post("/deployments/{name}/cancel", status_code=202, summary="Cancel", responses=CHANGED)
     def cancel_run(name: Name) -> RunPublic:

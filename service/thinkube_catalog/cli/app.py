@@ -25,8 +25,15 @@ PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
     DEPLOYMENTS: (
         deploy.deploy,
         *(observe.ps, observe.status, observe.logs, observe.open_, observe.history),
-        *(change.retry, change.renew, upgrade.upgrade, change.rollback),
-        *(change.cancel, change.remove),
+        *(
+            change.retry,
+            change.renew,
+            upgrade.upgrade,
+            change.rollback,
+            change.remake,
+            change.cancel,
+            change.remove,
+        ),
     ),
     "The service": (service.serve, service.stop, service.doctor, bootstrap.bootstrap),
 }

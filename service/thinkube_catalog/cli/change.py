@@ -1,4 +1,4 @@
-"""Changing deployments: `tkt retry`, `renew`, `rollback`, `cancel`, `remove`."""
+"""Changing deployments: `tkt retry`, `renew`, `rollback`, `remake`, `cancel`, `remove`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,21 @@ def rollback(
         run = client.call(
             "POST", f"/deployments/{project}/rollback", {"to": to}, key=str(uuid.uuid4())
         )
+        finish(client, run, wait=wait, as_json=as_json)
+
+
+def remake(
+    context: typer.Context,
+    project: Project,
+    *,
+    wait: Wait = True,
+    server: Server = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make k8s/ anew from a thinkube.yaml that was changed, by a commit on top."""
+    with reported(as_document=as_json):
+        client = connect(context, server)
+        run = client.call("POST", f"/deployments/{project}/remake", key=str(uuid.uuid4()))
         finish(client, run, wait=wait, as_json=as_json)
 
 

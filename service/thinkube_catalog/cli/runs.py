@@ -60,6 +60,8 @@ def print_deployment(deployment: Json) -> None:
         told = f"seen last; nothing newer is known: {deployment['unavailable']}"
         out.print(f"  [yellow]•[/yellow] {escape(told)}")
     _print_causes(deployment)
+    for warning in deployment["warnings"]:
+        out.print(f"  [yellow]•[/yellow] {escape(str(Problem(**warning)))}")
     rows = [
         ("address", deployment["url"]),
         ("repository", deployment["clone_url"]),

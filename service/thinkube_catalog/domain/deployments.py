@@ -49,6 +49,7 @@ class RunKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
     UPGRADE = "upgrade"
+    REMAKE = "remake"
     RENEW = "renew"  # its secrets, with the values that they have now
     REMOVE = "remove"
 

@@ -60,7 +60,7 @@ class ApplicationContext:
 
     `parameters` are the answers to the template's own questions (not the standard ones);
     `bindings` the resolved dependencies as literal variables; `secrets` the environment names
-    that are delivered from the store.
+    that are delivered from the store; `descriptor` the text of `thinkube.yaml`.
     """
 
     name: str
@@ -70,6 +70,7 @@ class ApplicationContext:
     parameters: Mapping[str, object] = field(default_factory=dict)
     bindings: tuple[Variable, ...] = ()
     secrets: tuple[str, ...] = ()
+    descriptor: str = ""
     conventions: Conventions = field(default_factory=Conventions)
 
     @property

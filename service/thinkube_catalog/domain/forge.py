@@ -1,6 +1,6 @@
 """The forge: where rendered projects and published templates live as Git repositories.
 
-Each promise below is kept by `tests/contracts/test_forge.py`, for every forge.
+Each promise below is kept by `tests/contracts/forge/`, for every forge.
 """
 
 from __future__ import annotations
@@ -260,6 +260,24 @@ class Deliveries(Protocol):
         ...
 
 
+class Arrivals(Protocol):
+    """Which test deliveries have come: the forge itself tells nobody what became of one.
+
+    Kept for all replicas, since it may come to any of them.
+    """
+
+    def note(self, repository: int, delivery: str) -> None:
+        """Remember that this delivery came for the repository with that numeric id."""
+        ...
+
+    def last(self, repository: int) -> str:
+        """Return the delivery that came last for a repository; empty where none is remembered.
+
+        What is older than an hour may be forgotten.
+        """
+        ...
+
+
 class DeliveryRefusedError(DeniedError):
     """The same words whatever was wrong: they tell nobody which repositories there are."""
 
@@ -324,6 +342,7 @@ class CommitNotFoundError(NotFoundError):
 class ForgeUnavailableError(UnavailableError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge did not answer: {reason}")
+        self.reason = reason
 
 
 class ForgeRefusedError(UnavailableError):
@@ -331,6 +350,7 @@ class ForgeRefusedError(UnavailableError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the forge refuses this: {reason}")
+        self.reason = reason
 
 
 def plain_signature(signature: Signature) -> Signature:

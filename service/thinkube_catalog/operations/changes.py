@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import uuid4
 
 from thinkube_catalog.domain.deployments import (
     Deployment,
     EventKind,
-    KeyReusedError,
     Run,
     RunKind,
     RunState,
@@ -25,6 +23,7 @@ from thinkube_catalog.domain.forge import (
 )
 from thinkube_catalog.operations import held, secret_delivery
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.requests import begin, earlier_request, new_run
 from thinkube_catalog.operations.rollout import (
     HEALTHY,
     REGISTER,
@@ -119,11 +118,11 @@ def renew(platform: Platform, name: str, *, key: str = "", by: str = "") -> Run:
     if not deployment.commit:
         raise NothingToRenewError(name)
     asked: dict[str, object] = {"by": by}
-    if earlier := _by_key(platform, deployment, RunKind.RENEW, key, asked):
+    if earlier := earlier_request(platform, deployment, RunKind.RENEW, key, asked):
         return earlier
-    run = _new_run(platform, deployment, RunKind.RENEW, key, asked)
+    run = new_run(platform, deployment, RunKind.RENEW, key, asked)
     changed = deployment.changed(platform.now(), state=deployment.coming_up, problems=())
-    return _begin(platform, run, changed)
+    return begin(platform, run, changed)
 
 
 def rollback(platform: Platform, name: str, to: str = "", *, key: str = "", by: str = "") -> Run:
@@ -134,12 +133,12 @@ def rollback(platform: Platform, name: str, to: str = "", *, key: str = "", by: 
     """
     deployment = platform.deployments.get(name)
     asked: dict[str, object] = {"asked": to, "by": by}
-    if earlier := _by_key(platform, deployment, RunKind.ROLLBACK, key, asked):
+    if earlier := earlier_request(platform, deployment, RunKind.ROLLBACK, key, asked):
         return earlier
     asked["to"] = _target(platform, deployment, to)
-    run = _new_run(platform, deployment, RunKind.ROLLBACK, key, asked)
+    run = new_run(platform, deployment, RunKind.ROLLBACK, key, asked)
     changed = deployment.changed(platform.now(), state=deployment.coming_up, problems=())
-    return _begin(platform, run, changed)
+    return begin(platform, run, changed)
 
 
 def removal_plan(
@@ -179,10 +178,10 @@ def remove(
     """
     deployment = platform.deployments.get(name)
     chosen = {"repository": repository, "volumes": volumes}
-    if earlier := _by_key(platform, deployment, RunKind.REMOVE, key, chosen):
+    if earlier := earlier_request(platform, deployment, RunKind.REMOVE, key, chosen):
         return earlier
-    run = _new_run(platform, deployment, RunKind.REMOVE, key, chosen)
-    return _begin(platform, run, deployment.changed(platform.now(), state=State.REMOVING))
+    run = new_run(platform, deployment, RunKind.REMOVE, key, chosen)
+    return begin(platform, run, deployment.changed(platform.now(), state=State.REMOVING))
 
 
 def cancel(platform: Platform, name: str) -> Run:
@@ -299,38 +298,6 @@ def _latest(platform: Platform, deployment: Deployment) -> Run | None:
 
 def _can_go_on(run: Run) -> bool:
     return run.state in {RunState.FAILED, RunState.CANCELLED}
-
-
-def _by_key(
-    platform: Platform, deployment: Deployment, kind: RunKind, key: str, asked: Mapping[str, object]
-) -> Run | None:
-    runs = platform.deployments.runs(deployment.name) if key else ()
-    earlier = next((run for run in runs if run.key == key), None)
-    if earlier is not None:
-        same = all(earlier.input.get(name) == value for name, value in asked.items())
-        if earlier.kind is not kind or not same:
-            raise KeyReusedError(key)
-    return earlier
-
-
-def _new_run(
-    platform: Platform, deployment: Deployment, kind: RunKind, key: str, asked: Mapping[str, object]
-) -> Run:
-    return Run(
-        id=uuid4().hex,
-        deployment_id=deployment.id,
-        deployment=deployment.name,
-        kind=kind,
-        created_at=platform.now(),
-        key=key,
-        input=asked,
-    )
-
-
-def _begin(platform: Platform, run: Run, deployment: Deployment) -> Run:
-    begun = platform.deployments.begin(run, deployment)
-    platform.runs.start(begun)
-    return begun
 
 
 def _target(platform: Platform, deployment: Deployment, to: str) -> str:

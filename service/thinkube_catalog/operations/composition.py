@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from thinkube_catalog.domain.builds import WORKFLOW_PATH
 from thinkube_catalog.domain.catalog import Release
@@ -62,6 +63,7 @@ def with_objects(
     from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
 
     _check_nothing_of_ours(tree, context)
+    context = replace(context, descriptor=tree.text(DESCRIPTOR_FILE))
     made = dict(_objects(project_files, descriptor, context, images))
     if context.conventions.builds:
         made |= build_files(descriptor, context, tree)

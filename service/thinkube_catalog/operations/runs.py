@@ -26,7 +26,7 @@ from thinkube_catalog.domain.deployments import (
 )
 from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
 from thinkube_catalog.domain.replicas import LeaseExpiredError, RunTakenError
-from thinkube_catalog.operations import changes, deploy, held, upgrade
+from thinkube_catalog.operations import changes, deploy, held, remaking, upgrade
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.secret_delivery import hide
 from thinkube_catalog.operations.steps import (
@@ -52,6 +52,7 @@ _PLANS: Mapping[RunKind, tuple[Step, ...]] = {
     RunKind.DEPLOY: deploy.STEPS,
     RunKind.ROLLBACK: changes.ROLLBACK_STEPS,
     RunKind.UPGRADE: upgrade.UPGRADE_STEPS,
+    RunKind.REMAKE: remaking.STEPS,
     RunKind.RENEW: changes.RENEWAL_STEPS,
     RunKind.REMOVE: changes.REMOVAL_STEPS,
 }
@@ -59,6 +60,7 @@ _TITLES: Mapping[RunKind, str] = {
     RunKind.DEPLOY: "Deploying",
     RunKind.ROLLBACK: "Rolling back",
     RunKind.UPGRADE: "Upgrading",
+    RunKind.REMAKE: "Making k8s/ anew",
     RunKind.RENEW: "Renewing the secrets of",
     RunKind.REMOVE: "Removing",
 }

@@ -24,7 +24,7 @@ from thinkube_catalog.domain.gitops import (
     Health,
     LogLine,
 )
-from thinkube_catalog.operations import changes, held, rollout, secret_delivery
+from thinkube_catalog.operations import changes, held, remaking, rollout, secret_delivery
 from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
@@ -45,13 +45,15 @@ _SHOWN = {
 class Seen:
     """A deployment, what the engine says of it now (None when it knows nothing), its last run.
 
-    `unavailable` says why the engine could not be asked; empty where it has answered.
+    `unavailable` says why the engine could not be asked; empty where it has answered. `warnings`
+    are what is not as its repository makes believe, however healthy it is.
     """
 
     deployment: Deployment
     application: ApplicationStatus | None
     run: Run | None
     unavailable: str = ""
+    warnings: tuple[Problem, ...] = ()
 
 
 def look(platform: Platform, name: str) -> Seen:
@@ -67,7 +69,8 @@ def look(platform: Platform, name: str) -> Seen:
     except UnavailableError as error:
         unavailable = str(error)
     own = [run for run in runs if run.deployment_id == deployment.id]
-    return Seen(deployment, application, own[0] if own else None, unavailable)
+    warnings = remaking.warnings(platform, deployment)
+    return Seen(deployment, application, own[0] if own else None, unavailable, warnings)
 
 
 def logs(
@@ -154,7 +157,10 @@ def _observe(platform: Platform, before: Deployment) -> bool:
     troubled = after.state in {State.DEGRADED, State.FAILED}
     again = after.state is State.ROLLING_OUT and kind is EventKind.HEALTH_CHANGED
     stamped = replace(_stamped(platform, after, before), problems=why if troubled else ())
-    event = _event(stamped, before, kind, status, why if troubled or again else ())
+    told = why if troubled or again else ()
+    if kind is EventKind.ROLLOUT_SUCCEEDED:
+        told = remaking.warnings(platform, stamped)[:1]
+    event = _event(stamped, before, kind, status, told)
     saved = platform.deployments.save(stamped, event, seen=before.changed_at)
     if saved == stamped and kind in _SHOWN:
         show(platform, stamped, _SHOWN[kind], event.message)

@@ -208,6 +208,7 @@ class DeploymentPage(Page):
     history_error: str
     newest: str
     proposals: tuple[ProposalLine, ...]
+    warnings: tuple[Problem, ...]
     key: str
 
     @property
@@ -219,6 +220,11 @@ class DeploymentPage(Page):
         """The newest earlier version that was healthy; empty if there is none to go back to."""
         earlier = (each.commit for each in self.revisions[1:] if each.healthy)
         return "" if self.busy else next(earlier, "")
+
+    @property
+    def remakeable(self) -> bool:
+        """Whether `k8s/` can be made anew: a `thinkube.yaml` with faults is listed with them."""
+        return not self.busy and len(self.warnings) == 1
 
     @property
     def retryable(self) -> bool:

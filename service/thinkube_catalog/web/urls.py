@@ -64,6 +64,10 @@ def upgrade_summary(name: str) -> str:
     return f"{deployment(name)}/upgrade/summary"
 
 
+def remake(name: str) -> str:
+    return f"{deployment(name)}/remake"
+
+
 def retry(name: str) -> str:
     return f"{deployment(name)}/retry"
 

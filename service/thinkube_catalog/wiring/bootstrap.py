@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from thinkube_catalog.adapters.argocd import bootstrap as argocd
@@ -94,8 +95,13 @@ def project_plan(settings: Settings) -> ProjectPlan:
     )
 
 
-def cluster_plan(settings: Settings, wishes: Wishes, manifests: Path = MANIFESTS) -> ClusterPlan:
-    """Return what is wanted in the cluster; a service inside it needs no token of ours."""
+def cluster_plan(
+    settings: Settings, wishes: Wishes, cluster: Callable[[], str], manifests: Path = MANIFESTS
+) -> ClusterPlan:
+    """Return what is wanted in the cluster; a service inside it needs no token of ours.
+
+    `cluster` gives the address of the one that applications run on.
+    """
     return ClusterPlan(
         manifests=manifests,
         namespace_prefix=settings.namespace_prefix,
@@ -103,6 +109,8 @@ def cluster_plan(settings: Settings, wishes: Wishes, manifests: Path = MANIFESTS
         webhook_setting=WEBHOOK_SECRET,
         token_setting=f"{PREFIX}KUBERNETES_TOKEN" if settings.kubernetes_url else "",
         token_days=wishes.token_days,
+        project=settings.argocd_project,
+        cluster=cluster,
     )
 
 
@@ -131,7 +139,8 @@ def _argocd(settings: Settings, wishes: Wishes, file: EnvFile, open_: ExitStack)
         return [*parts, _webhook_by_hand(settings, file)]
     cluster = ClusterAdministration(wishes.kubeconfig, SECONDS)
     open_.callback(cluster.close)
-    return [*parts, *cluster_parts(cluster, cluster_plan(settings, wishes), file)]
+    address = partial(administration.cluster_address, settings.argocd_cluster)
+    return [*parts, *cluster_parts(cluster, cluster_plan(settings, wishes, address), file)]
 
 
 def _webhook_by_hand(settings: Settings, file: EnvFile) -> Part:

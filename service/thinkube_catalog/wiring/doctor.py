@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
 
 from thinkube_catalog.adapters import machine
 from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
@@ -14,17 +13,21 @@ from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
-from thinkube_catalog.adapters.reach import check_allowed, check_public
+from thinkube_catalog.adapters.reach import check_public
+from thinkube_catalog.adapters.secret_store import SecretKeyInvalidError
 from thinkube_catalog.adapters.sql.doctor import check_database
-from thinkube_catalog.domain.checks import Check
+from thinkube_catalog.adapters.trust import trusting
+from thinkube_catalog.domain.checks import Check, failed, passed
 from thinkube_catalog.domain.errors import CatalogError
+from thinkube_catalog.domain.gitops import EngineUnavailableError
 from thinkube_catalog.operations.examination import Look
 from thinkube_catalog.operations.examination import examine as examine_all
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.bootstrap import project_plan
 from thinkube_catalog.wiring.clusters import access_to_cluster
-from thinkube_catalog.wiring.forges import ARGOCD_HOOK, HOOK, template_sources
-from thinkube_catalog.wiring.parts import file_catalogs, providers
+from thinkube_catalog.wiring.forges import HOOK, hooks, template_sources
+from thinkube_catalog.wiring.parts import file_catalogs, key_file, providers
+from thinkube_catalog.wiring.trials import known_keys, try_deliveries
 
 SECONDS = 40.0
 """The bound of each look; what it asks has shorter ones of its own."""
@@ -53,8 +56,12 @@ _EXTERNAL_SECRETS = Needed(
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Look at everything the service needs; nothing is changed but the data folder made."""
-    return examine_all(
+    """Look at everything the service needs, and try what it hears from others by.
+
+    Nothing is changed but the data folder made; what a trial makes is gone when it is over.
+    """
+    # Trials come last: they need what is looked at, and others could meet what they make.
+    found = examine_all(
         [
             Look("this machine", lambda: _check_machine(settings)),
             *_looks_at_forge(settings),
@@ -69,6 +76,7 @@ def examine(settings: Settings) -> list[Check]:
         ],
         SECONDS,
     )
+    return [*found, *try_deliveries(settings, found)]
 
 
 def _check_machine(settings: Settings) -> list[Check]:
@@ -77,7 +85,22 @@ def _check_machine(settings: Settings) -> list[Check]:
         machine.check_git(),
         machine.check_uv(),
         machine.check_folder(settings.data_dir),
+        _check_key(settings),
     ]
+
+
+def _check_key(settings: Settings) -> Check:
+    """Look whether secrets can be sealed. A missing key is made by the service, not here."""
+    name = "sealing key"
+    try:
+        known_keys(settings)
+    except SecretKeyInvalidError as error:
+        mend = "; ".join(each.mend for each in error.problems)
+        return failed(name, "; ".join(each.message for each in error.problems), mend)
+    if settings.secret_key.get_secret_value():
+        return passed(name, "THINKUBE_SECRET_KEY is one")
+    path = key_file(settings)
+    return passed(name, f"{path}" if path.exists() else f"made in {path} when the service starts")
 
 
 def _looks_at_forge(settings: Settings) -> list[Look]:
@@ -94,20 +117,20 @@ def _looks_at_forge(settings: Settings) -> list[Look]:
         looks.append(Look("gitea read token", lambda: _check_reading(settings)))
     if settings.public_url:
         looks.append(Look("public address", lambda: [_check_public(settings)]))
-    targets = _webhook_targets(settings)
-    if targets:
-        looks.append(Look("gitea webhooks", lambda: _check_webhooks(settings, targets)))
-    return looks
+    return [*looks, Look("gitea webhooks", lambda: _check_webhooks(settings))]
 
 
 def _check_public(settings: Settings) -> Check:
     return check_public(settings.public_url, settings.gitea_url, HOOK)
 
 
-def _check_webhooks(settings: Settings, targets: Sequence[str]) -> list[Check]:
+def _check_webhooks(settings: Settings) -> list[Check]:
+    try:
+        wanted = hooks(settings, known_keys(settings))
+    except SecretKeyInvalidError:
+        return []  # told by the look at the key
     token = settings.gitea_token.get_secret_value()
-    made = check_webhooks(settings.gitea_url, token, settings.gitea_org, targets)
-    return [*made, *check_allowed(targets)]
+    return check_webhooks(settings.gitea_url, token, settings.gitea_org, wanted)
 
 
 def _check_forge(settings: Settings) -> list[Check]:
@@ -130,14 +153,6 @@ def _check_reading(settings: Settings) -> list[Check]:
         settings.gitea_token.get_secret_value(),
         settings.gitea_org,
     )
-
-
-def _webhook_targets(settings: Settings) -> list[str]:
-    to_argocd = settings.engine == "argocd" and settings.argocd_webhook_secret.get_secret_value()
-    return [
-        *([f"{settings.public_url}{HOOK}"] if settings.public_url else []),
-        *([f"{settings.argocd_url}{ARGOCD_HOOK}"] if to_argocd else []),
-    ]
 
 
 def _looks_at_cluster(settings: Settings) -> list[Look]:
@@ -167,9 +182,10 @@ def _check_cluster(settings: Settings) -> list[Check]:
             ),
             *check_clock("cluster", f"{access.url}/version", _trust(access.ca)),
         ]
-    except CatalogError as error:
+    except EngineUnavailableError as error:
         mend = "look at THINKUBE_KUBERNETES_URL, THINKUBE_KUBERNETES_TOKEN, THINKUBE_KUBERNETES_CA"
-        return [Check("cluster", good=False, message=str(error), mend=mend)]
+        told = trusting(error.reason, mend, "THINKUBE_KUBERNETES_CA")
+        return [failed("cluster", error.reason, told)]
 
 
 def _trust(ca: object) -> ssl.SSLContext | bool:

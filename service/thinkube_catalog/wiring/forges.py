@@ -10,7 +10,7 @@ from thinkube_catalog.adapters.gitea import Care, GiteaForge, Hook
 from thinkube_catalog.adapters.local_forge import LocalForge
 from thinkube_catalog.adapters.secret_store import SealingKey
 from thinkube_catalog.adapters.template_sources import GitTemplateSources
-from thinkube_catalog.domain.forge import Deliveries, Forge, Repository
+from thinkube_catalog.domain.forge import Arrivals, Deliveries, Forge, Repository
 from thinkube_catalog.domain.secrets import SecretValue
 from thinkube_catalog.settings import Settings
 
@@ -22,31 +22,35 @@ ARGOCD_HOOK = "/api/webhook"
 Keys = Sequence[SealingKey]
 
 
-def _local(settings: Settings, _keys: Keys) -> Forge:
+def _local(settings: Settings, _keys: Keys, _arrivals: Arrivals | None) -> Forge:
     return LocalForge(settings.data_dir / "git")
 
 
-def _gitea(settings: Settings, keys: Keys) -> Forge:
+def _gitea(settings: Settings, keys: Keys, arrivals: Arrivals | None) -> Forge:
     token = settings.gitea_token.get_secret_value()
     return GiteaForge(
         settings.data_dir / "gitea",
         settings.gitea_url,
         token,
-        care=Care(_hooks(settings, keys), _workflow_secrets(settings), partial(_page, settings)),
+        care=Care(hooks(settings, keys), _workflow_secrets(settings), partial(_page, settings)),
         signed_by=lambda id_: [_hook_secret(key, id_) for key in keys],
+        arrivals=arrivals,
     )
 
 
-FORGES: Mapping[str, Callable[[Settings, Keys], Forge]] = {"local": _local, "gitea": _gitea}
+FORGES: Mapping[str, Callable[[Settings, Keys, Arrivals | None], Forge]] = {
+    "local": _local,
+    "gitea": _gitea,
+}
 
 
-def open_forge(settings: Settings, keys: Keys = ()) -> Forge:
+def open_forge(settings: Settings, keys: Keys = (), arrivals: Arrivals | None = None) -> Forge:
     """Return the forge that the setting names; it has not been asked anything yet.
 
     What it delivers is signed by secrets that come from the first key, and believed by any; without
-    a key, it connects nothing and believes nothing.
+    a key, it connects nothing and believes nothing. What came for a test stands in `arrivals`.
     """
-    return FORGES[settings.forge](settings, keys)
+    return FORGES[settings.forge](settings, keys, arrivals)
 
 
 def deliveries_of(forge: Forge) -> Deliveries | None:
@@ -65,19 +69,29 @@ def template_sources(settings: Settings) -> GitTemplateSources:
     return GitTemplateSources(settings.data_dir / "templates", tokens=_tokens(settings))
 
 
-def _hooks(settings: Settings, keys: Keys) -> tuple[Hook, ...]:
+def service_hook(settings: Settings, key: SealingKey) -> Hook | None:
+    """Return the webhook to this service; None where nobody knows its address."""
+    if not settings.public_url:
+        return None
+    url = f"{settings.public_url}{HOOK}"
+    return Hook(url, partial(_hook_secret, key), partial(_fingerprint, key))
+
+
+def argocd_hook(settings: Settings, key: SealingKey) -> Hook | None:
+    """Return the webhook to Argo CD; None where there is no secret to sign it by."""
+    secret = settings.argocd_webhook_secret.get_secret_value()
+    if settings.engine != "argocd" or not secret:
+        return None
+    url = f"{settings.argocd_url}{ARGOCD_HOOK}"
+    return Hook(url, lambda _id: SecretValue(secret), partial(_fingerprint, key))
+
+
+def hooks(settings: Settings, keys: Keys) -> tuple[Hook, ...]:
+    """Return what each deployment's repository tells of pushes."""
     if not keys:
         return ()
-    fingerprint = partial(_fingerprint, keys[0])
-    hooks = []
-    if settings.public_url:
-        secret = partial(_hook_secret, keys[0])
-        hooks.append(Hook(f"{settings.public_url}{HOOK}", secret, fingerprint))
-    argocd = settings.argocd_webhook_secret.get_secret_value()
-    if settings.engine == "argocd" and argocd:
-        url = f"{settings.argocd_url}{ARGOCD_HOOK}"
-        hooks.append(Hook(url, lambda _id: SecretValue(argocd), fingerprint))
-    return tuple(hooks)
+    wanted = (service_hook(settings, keys[0]), argocd_hook(settings, keys[0]))
+    return tuple(hook for hook in wanted if hook is not None)
 
 
 def _hook_secret(key: SealingKey, repository: int) -> SecretValue:

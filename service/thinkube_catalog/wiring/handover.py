@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from thinkube_catalog.adapters.argocd.bootstrap import credentials_name
+from thinkube_catalog.adapters.argocd.destination import is_address
 from thinkube_catalog.adapters.argocd.project import manifest
-from thinkube_catalog.adapters.argocd.rights import ROLE
+from thinkube_catalog.adapters.argocd.rights import ROLE, cluster_key, cluster_policy
 from thinkube_catalog.adapters.argocd.webhooks import KEY, SECRET
 from thinkube_catalog.adapters.env_file import EnvFile
 from thinkube_catalog.adapters.gitea.bootstrap.by_hand import by_hand
@@ -23,8 +25,10 @@ from thinkube_catalog.adapters.handover import (
     write,
 )
 from thinkube_catalog.adapters.kubernetes.bootstrap import (
+    ARGOCD_RIGHTS,
     SERVICE_ACCOUNT,
     SERVICE_NAMESPACE,
+    ClusterPlan,
     service_objects,
 )
 from thinkube_catalog.domain.bootstrap import Wishes
@@ -58,14 +62,24 @@ def write_handover(wishes: Wishes, folder: Path) -> list[Path]:
 def _cluster(settings: Settings, wishes: Wishes, file: EnvFile) -> list[Sheet]:
     if file.value(WEBHOOK_SECRET) is None:
         file.keep(WEBHOOK_SECRET, SecretValue(secrets.token_urlsafe(32)))
-    plan = cluster_plan(settings, wishes)
+    plan = cluster_plan(settings, wishes, partial(_address, settings.argocd_cluster))
     patch = {"stringData": {KEY: shown(file.value(WEBHOOK_SECRET), WEBHOOK_SECRET)}}
     return [
         Sheet("project.yaml", in_yaml([manifest(project_plan(settings))])),
         Sheet("service.yaml", in_yaml(service_objects(plan))),
+        Sheet("cluster-right.patch.yaml", in_yaml([_cluster_right(plan)])),
         Sheet("credentials.yaml", in_yaml([_credentials(settings, wishes, file)]), secret=True),
         Sheet("webhook-secret.patch.yaml", in_yaml([patch]), secret=True),
     ]
+
+
+def _address(cluster: str) -> str:
+    """Return a cluster's address; what stands for it where its name alone is known."""
+    return cluster if is_address(cluster) else f"{PLACEHOLDER}-THE-ADDRESS-OF-{cluster}"
+
+
+def _cluster_right(plan: ClusterPlan) -> Mapping[str, Any]:
+    return {"data": {cluster_key(plan.project): cluster_policy(plan.project, plan.cluster())}}
 
 
 def _credentials(settings: Settings, wishes: Wishes, file: EnvFile) -> Mapping[str, Any]:
@@ -119,7 +133,7 @@ def _gitea(settings: Settings, wishes: Wishes) -> Sequence[str]:
 
 
 def _argocd(settings: Settings, wishes: Wishes) -> Sequence[str]:
-    namespace = settings.argocd_namespace
+    patch = f"kubectl -n {settings.argocd_namespace} patch"
     hours = wishes.token_days * 24
     project = settings.argocd_project
     token = f"argocd proj role create-token {project} {ROLE} --id thinkube-catalog-1"
@@ -137,9 +151,12 @@ def _argocd(settings: Settings, wishes: Wishes) -> Sequence[str]:
             "What Argo CD checks Gitea's webhooks by. Skip it where that Secret has the key "
             f"`{KEY}` already, and set {WEBHOOK_SECRET} to its value instead:"
         ),
-        commands(
-            [f"kubectl -n {namespace} patch secret {SECRET} --patch-file webhook-secret.patch.yaml"]
+        commands([f"{patch} secret {SECRET} --patch-file webhook-secret.patch.yaml"]),
+        (
+            "So that `tkt doctor` sees whether Argo CD reaches the cluster: one right of the role, "
+            f"beside those of others in `{ARGOCD_RIGHTS}`:"
         ),
+        commands([f"{patch} configmap {ARGOCD_RIGHTS} --patch-file cluster-right.patch.yaml"]),
         f"A token of the role, for {ARGOCD_TOKEN}:",
         commands([f"{token} --expires-in {hours}h --token-only"]),
         f"For a service outside the cluster a token of its account, for {PREFIX}KUBERNETES_TOKEN:",

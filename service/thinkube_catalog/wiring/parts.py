@@ -78,10 +78,21 @@ def providers(settings: Settings) -> tuple[Provider, ...]:
     )
 
 
+def database_url(settings: Settings) -> str:
+    """Return where the records are: in the data folder, unless another place is set."""
+    configured = settings.database_url.get_secret_value()
+    return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"
+
+
 def sealing_keys(settings: Settings) -> tuple[SealingKey, ...]:
     """Return the keys that secrets are sealed with, the one for new ones first."""
     configured = settings.secret_key.get_secret_value()
-    return keys_from(configured) if configured else keys_in(settings.data_dir / "secret.key")
+    return keys_from(configured) if configured else keys_in(key_file(settings))
+
+
+def key_file(settings: Settings) -> Path:
+    """Return where the key stands that the service makes itself, where none is set."""
+    return settings.data_dir / "secret.key"
 
 
 def provider_key(provider: ProviderSetting) -> str:

@@ -19,6 +19,7 @@ from thinkube_catalog.adapters.fenced import fenced
 from thinkube_catalog.adapters.git.merging import GitMerger
 from thinkube_catalog.adapters.observed import ObservedDeployments, Observer
 from thinkube_catalog.adapters.secret_store import SqlSecrets
+from thinkube_catalog.adapters.sql.arrivals import SqlArrivals
 from thinkube_catalog.adapters.sql.database import Database
 from thinkube_catalog.adapters.sql.deployments import SqlDeployments
 from thinkube_catalog.adapters.sql.replicas import SqlReplicas
@@ -40,6 +41,7 @@ from thinkube_catalog.wiring.forges import (
 )
 from thinkube_catalog.wiring.parts import (
     conventions,
+    database_url,
     file_catalogs,
     program_version,
     provider_key,
@@ -67,7 +69,7 @@ class CatalogService:
 
     def __init__(self, settings: Settings, observer: Observer) -> None:
         self.settings = settings
-        self._database = Database(_database_url(settings))
+        self._database = Database(database_url(settings))
         keys = sealing_keys(settings)
         self._secrets = SqlSecrets(self._database, keys)
         self._sources = template_sources(settings)
@@ -81,7 +83,7 @@ class CatalogService:
             self.replicas,
             BEAT_SECONDS_ALONE if alone else BEAT_SECONDS,
         )
-        self._forge = forge = open_forge(settings, keys)
+        self._forge = forge = open_forge(settings, keys, SqlArrivals(self._database))
         self._engine = open_engine(settings, forge, self._secrets)
         self.deliveries = deliveries_of(forge)
         self._stopping = False
@@ -101,6 +103,7 @@ class CatalogService:
                 secrets=self._secrets,
                 merger=GitMerger(),
                 conventions=conventions(settings),
+                runs_objects=settings.engine == "argocd",
                 providers=providers(settings),
                 secret_store=secret_store(settings),
                 deployments_owner=settings.gitea_org,
@@ -208,8 +211,3 @@ def _checked(look: Callable[[], object]) -> str:
     except CatalogError as error:
         return str(error)
     return "ok"
-
-
-def _database_url(settings: Settings) -> str:
-    configured = settings.database_url.get_secret_value()
-    return configured or f"sqlite:///{settings.data_dir / 'catalog.sqlite'}"

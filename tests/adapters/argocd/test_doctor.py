@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
-from tests.administered.argocd import AdministeredArgoCd, administered_argocd, jwt
+from tests.administered.argocd import AdministeredArgoCd, administered_argocd, in_cluster, jwt
 from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
 from thinkube_catalog.adapters.argocd.project import ProjectPlan, manifest
+from thinkube_catalog.adapters.argocd.rights import cluster_policy
 from thinkube_catalog.domain.checks import Check
 
 PLAN = ProjectPlan(
@@ -50,9 +52,83 @@ def test_one_that_will_do_is_good_and_nothing_is_made(argocd: AdministeredArgoCd
     assert told(checks) == ""
     assert [check.name for check in checks] == [
         *("argocd", "argocd token", "argocd project thinkube"),
-        *("argocd rights", "argocd webhooks"),
+        *("argocd rights", "argocd cluster", "argocd webhooks"),
     ]
     assert argocd.state() == before
+
+
+def cluster_of(argocd: AdministeredArgoCd, name: str = PLAN.cluster) -> Check:
+    """Look with a plan for that cluster, of a project that goes there."""
+    plan = replace(PLAN, cluster=name)
+    argocd.projects["thinkube"] = manifest(plan)
+    token = argocd.issue("thinkube", "catalog", name, YEAR)
+    checks = check_argocd(ArgoCdView(argocd.url, token, SECRET, plan))
+    (check,) = (it for it in checks if it.name == "argocd cluster")
+    assert [it for it in checks if it is not check and (it.warning or not it.good)] == []
+    return check
+
+
+def let_see(argocd: AdministeredArgoCd, address: str) -> None:
+    argocd.policies = lambda: cluster_policy("thinkube", address)
+
+
+def test_a_cluster_is_known_also_where_its_state_may_not_be_seen(
+    argocd: AdministeredArgoCd,
+) -> None:
+    check = cluster_of(argocd)
+    assert (check.good, "this token may not see" in check.message) == (True, True)
+    assert argocd.applications == {}
+
+
+@pytest.mark.parametrize("name", [PLAN.cluster, "in-cluster"])
+def test_a_cluster_that_is_reached_is_told_with_its_version(
+    argocd: AdministeredArgoCd, name: str
+) -> None:
+    let_see(argocd, PLAN.cluster)
+    check = cluster_of(argocd, name)
+    assert check.good
+    assert check.message == f"Argo CD reaches {PLAN.cluster} (in-cluster), version v1.35.5"
+
+
+def test_a_cluster_that_is_not_reached_is_told(argocd: AdministeredArgoCd) -> None:
+    let_see(argocd, PLAN.cluster)
+    argocd.clusters = [in_cluster("Failed", "dial tcp 10.0.0.1:443: connect: refused")]
+    check = cluster_of(argocd)
+    assert (check.good, "dial tcp" in check.message) == (False, True)
+    assert "argocd-application-controller" in check.mend
+
+
+def test_a_cluster_without_applications_is_not_looked_at_by_argo_cd(
+    argocd: AdministeredArgoCd,
+) -> None:
+    let_see(argocd, PLAN.cluster)
+    argocd.clusters = [in_cluster("Unknown", "Cluster has no applications")]
+    check = cluster_of(argocd)
+    assert (check.good, "with the first application" in check.message) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        (PLAN.cluster, "cluster.inClusterEnabled"),
+        ("https://10.9.8.7:6443", "argocd cluster add CONTEXT, or"),
+        ("gpus", "argocd cluster add CONTEXT --name gpus"),
+    ],
+)
+def test_a_cluster_that_is_not_known_is_told(
+    argocd: AdministeredArgoCd, name: str, mend: str
+) -> None:
+    argocd.clusters = []
+    check = cluster_of(argocd, name)
+    assert (check.good, mend in check.mend) == (False, True)
+    assert "rpc error" not in check.message
+
+
+def test_in_a_project_that_takes_everything_nothing_is_left(argocd: AdministeredArgoCd) -> None:
+    argocd.projects["thinkube"]["spec"]["sourceRepos"] = ["*"]
+    checks = look(argocd)
+    assert any(it.name == "argocd cluster" and it.good for it in checks)
+    assert argocd.applications == {}
 
 
 def test_webhooks_are_tried_with_a_push_that_concerns_nobody(argocd: AdministeredArgoCd) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.administered.gitea import Account, AdministeredGitea, Team, Token, administered_gitea
+from thinkube_catalog.adapters.gitea import Hook
 from thinkube_catalog.adapters.gitea.reading import check_reading
 from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.domain.checks import Check
+from thinkube_catalog.domain.secrets import SecretValue
 
 ORG = "thinkube-deployments"
 OURS = ("read:user", "write:organization", "write:repository")
@@ -44,6 +46,11 @@ def test_one_that_is_not_accepted_is_told_by_its_own_setting(gitea: Administered
     assert (check.good, "THINKUBE_GITEA_READ_TOKEN" in check.message) == (False, True)
 
 
+def test_the_service_s_own_token_is_not_taken_for_it(gitea: AdministeredGitea) -> None:
+    (check,) = check_reading(gitea.url, "reading-token", "not accepted", ORG)
+    assert (check.good, check.warning) == (True, False)
+
+
 def test_one_that_writes_is_a_warning(gitea: AdministeredGitea) -> None:
     gitea.accounts["reader"].tokens[0].scopes = ("write:repository",)
     check = look(gitea)
@@ -61,16 +68,24 @@ def test_one_that_does_not_see_our_repositories_is_told(gitea: AdministeredGitea
     assert (check.good, f"{ORG}/chat" in check.message, "team" in check.mend) == (False, True, True)
 
 
+HOOK = Hook(TARGET, lambda _id: SecretValue("secret"), lambda _secret: "abc")
+
+
 def test_repositories_that_tell_nobody_of_pushes_are_named(gitea: AdministeredGitea) -> None:
     def checked() -> list[Check]:
-        return check_webhooks(gitea.url, "service-token", ORG, [TARGET])
+        return check_webhooks(gitea.url, "service-token", ORG, [HOOK])
 
     (check,) = checked()
     assert (check.warning, "chat will not tell" in check.message) == (True, True)
     gitea.hooks["chat"] = [{"active": True, "config": {"url": f"{TARGET}?key=abc"}}]
     (check,) = checked()
     assert (check.good, check.warning) == (True, False)
-    gitea.hooks["chat"][0]["active"] = False
+    gitea.hooks["chat"][0]["config"]["url"] = f"{TARGET}?key=of-another-secret"
+    (check,) = checked()
+    assert (check.warning, "chat" in check.message, "another secret" in check.message) == (
+        *(True, True, True),
+    )
+    gitea.hooks["chat"] = [{"active": False, "config": {"url": f"{TARGET}?key=abc"}}]
     assert checked()[0].warning
     gitea.repositories[ORG].clear()
     assert checked() == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,3 +110,28 @@ def test_the_secret_of_one_repository_signs_for_no_other(told: GiteaForge) -> No
     body, headers = signed(a_push(7), secret_of(8).reveal())
     with pytest.raises(DeliveryRefusedError):
         told.receive(headers, body)
+
+
+def a_test_delivery(id_: int) -> dict[str, Any]:
+    """What somebody has asked for: a push that changes nothing."""
+    return {**a_push(id_), "before": "1" * 40}
+
+
+def noted(told: GiteaForge, id_: int, content: object, secret: str) -> str:
+    """Deliver, and return what is noted for the repository then."""
+    body, headers = signed(content, secret, **{"x-gitea-delivery": "the-delivery"})
+    with suppress(DeliveryRefusedError):
+        told.receive(headers, body)
+    return told.arrivals.last(id_)
+
+
+def test_a_test_delivery_is_noted_for_who_asked_for_it(told: GiteaForge) -> None:
+    assert noted(told, 7, a_test_delivery(7), secret_of(7).reveal()) == "the-delivery"
+    assert told.arrivals.last(8) == ""
+
+
+def test_neither_a_push_nor_what_is_not_signed_is_noted(told: GiteaForge) -> None:
+    assert noted(told, 7, a_push(7), secret_of(7).reveal()) == ""
+    assert noted(told, 7, a_test_delivery(7), secret_of(8).reveal()) == ""
+    nothing = {**a_push(7), "before": "", "after": ""}
+    assert noted(told, 7, nothing, secret_of(7).reveal()) == ""

@@ -55,6 +55,32 @@ def test_a_token_that_only_reads_is_not_enough(gitea: GiteaStandIn) -> None:
     assert "lacks write:organization, write:repository" in faults(look(gitea, "reader"))
 
 
+@pytest.mark.parametrize(
+    ("scope", "said"),
+    [
+        ("write:user", "write:user"),
+        ("read:issue", "read:issue"),
+        ("write:issue", "read:issue"),
+        ("read:notification", "read:notification"),
+        ("write:package", "read:package"),
+    ],
+)
+def test_each_scope_that_is_too_much_is_named(gitea: GiteaStandIn, scope: str, said: str) -> None:
+    gitea.tokens["wide"] = SCOPES | {scope}
+    check = next(it for it in look(gitea, "wide") if it.name == "gitea token")
+    assert (check.good, check.warning) == (True, True)
+    assert check.message.endswith(f": {said}")
+    assert "THINKUBE_GITEA_TOKEN" in check.mend
+    gitea.tokens["of-the-builder"] = frozenset(BUILD_SCOPES) | {scope}
+    assert look_at_builder(gitea).warning is (scope not in BUILD_SCOPES)
+
+
+def test_a_token_of_an_administrator_is_told(gitea: GiteaStandIn) -> None:
+    gitea.is_administrator = True
+    check = next(it for it in look(gitea) if it.name == "gitea token")
+    assert (check.good, check.warning, "administrator" in check.message) == (True, True, True)
+
+
 def _no_git(gitea: GiteaStandIn) -> None:
     gitea.http_git_disabled = True
 

@@ -23,6 +23,8 @@ PLAN = ClusterPlan(
     webhook_setting="",
     token_setting="",
     token_days=1,
+    project="thinkube",
+    cluster=lambda: "https://kubernetes.default.svc",
 )
 OURS = "the-token-of-the-account"
 ROUTES = Needed(

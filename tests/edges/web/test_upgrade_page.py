@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from tests.edges.asgi import AppTransport
-from tests.edges.platform import Scene
+from tests.edges.platform import Scene, without
 from tests.edges.releases import (
+    DESCRIPTOR,
     NAME,
     a_scene_of_releases,
     main,
@@ -26,7 +27,7 @@ from tests.journeys.installation import wait_until
 from thinkube_catalog.api.app import create_app
 from thinkube_catalog.api.guard import Access
 from thinkube_catalog.domain.deployments import RunState
-from thinkube_catalog.operations import upgrade
+from thinkube_catalog.operations import upgrade, watch
 from thinkube_catalog.operations.upgrade import UpgradeRequest
 from thinkube_catalog.web.app import install
 from thinkube_catalog.web.site import Site
@@ -229,6 +230,26 @@ def test_those_in_conflict_are_only_proposed_where_others_are_applied(person: Pe
     person.post("/deployments", {**chosen, "confirmed": "true", "key": "k", "apply": "true"})
     assert record(person.scene).release.version == "v1.0.0"
     assert len(upgrade.proposals(person.scene.platform, NAME)) == 1
+
+
+def test_what_was_changed_and_does_not_run_is_said_and_brought_in(person: Person) -> None:
+    changed = DESCRIPTOR.replace("{{ project_name }}", NAME).replace("small", "large")
+    with without(person.scene.platform, runs_objects=True):
+        push(person.scene, **{"thinkube.yaml": changed})
+        watch.observe(person.scene.platform)
+        page = person.see(DEPLOYMENT)
+        assert "What you changed does not run" in page
+        form = page.split(f'action="{DEPLOYMENT}/remake"')[1].partition("</form>")[0]
+        sent = person.client.post(f"{DEPLOYMENT}/remake", data=_fields(form))
+        assert sent.headers["location"] == DEPLOYMENT
+        page = person.see(DEPLOYMENT)
+        assert "What you changed does not run" not in page
+        assert "k8s/ made anew" in page
+        push(person.scene, **{"thinkube.yaml": changed.replace("port: 8000", "port: many")})
+        watch.observe(person.scene.platform)
+        page = person.see(DEPLOYMENT)
+        assert "port must be a whole number" in page
+        assert f'action="{DEPLOYMENT}/remake"' not in page
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -15,6 +15,8 @@ import httpx
 from pydantic import BaseModel
 
 from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient, read
+from thinkube_catalog.adapters.argocd.clusters import cluster_address
+from thinkube_catalog.adapters.argocd.destination import is_address
 from thinkube_catalog.adapters.argocd.project import (
     ArgoProject,
     JwtToken,
@@ -75,6 +77,19 @@ class Administration:
         token = read(_Session, _decoded(answer)).token
         self._open.append(ArgoCdClient(self._url, token, self._seconds))
         return self._open[-1]
+
+    def cluster_address(self, cluster: str) -> str:
+        """Return the address of a cluster that is told by address or by name.
+
+        Raises ImpossibleError, EngineUnavailableError.
+        """
+        if is_address(cluster):
+            return cluster
+        found = cluster_address(self.client, cluster)
+        if not found:
+            mend = "set THINKUBE_ARGOCD_CLUSTER to one that argocd cluster list shows"
+            raise ImpossibleError(f"Argo CD knows no cluster {cluster}; {mend}")
+        return found
 
     def close(self) -> None:
         for client in self._open:

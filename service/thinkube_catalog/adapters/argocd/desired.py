@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
+from thinkube_catalog.adapters.argocd.destination import destination
 from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.domain.gitops import Application
 
@@ -107,7 +108,7 @@ def record(
                 "kustomize": {"namespace": placement.record_name(application.name)},
             },
             "destination": {
-                "server": placement.cluster,
+                **destination(placement.cluster),
                 "namespace": placement.record_name(application.name),
             },
             "syncPolicy": {

@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel
 
 from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient
+from thinkube_catalog.adapters.argocd.clusters import check_destination
 from thinkube_catalog.adapters.argocd.project import (
     ArgoProject,
     ProjectPlan,
@@ -21,6 +22,7 @@ from thinkube_catalog.adapters.argocd.project import (
 from thinkube_catalog.adapters.argocd.rights import RIGHTS, beyond
 from thinkube_catalog.adapters.argocd.tokens import Claims, read_claims
 from thinkube_catalog.adapters.argocd.webhooks import KEY, SECRET, accepts, accepts_anybody
+from thinkube_catalog.adapters.trust import trusting
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.gitops import EngineRefusedError, EngineUnavailableError
 
@@ -57,7 +59,7 @@ def check_argocd(view: ArgoCdView) -> list[Check]:
         return [version, *_look(client, view)]
     except EngineUnavailableError as error:
         mend = "look into the log of argocd-server"
-        return [version, failed("argocd", str(error), mend)]
+        return [version, failed("argocd", error.reason, mend)]
     finally:
         client.close()
 
@@ -71,6 +73,7 @@ def _look(client: ArgoCdClient, view: ArgoCdView) -> Iterator[Check]:
         if found.ok:
             project = found.read(ArgoProject)
             yield from _check_rights(client, project, view.token)
+            yield from check_destination(client, view.project)
             yield from _check_repositories(client, view.project)
     yield from _check_webhooks(view)
 
@@ -80,7 +83,8 @@ def _check_version(url: str) -> Check:
     try:
         answer = httpx.get(f"{url}/api/version", timeout=_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return failed("argocd", f"{url}: {str(error) or type(error).__name__}", mend)
+        reason = str(error) or type(error).__name__
+        return failed("argocd", f"{url}: {reason}", trusting(reason, mend))
     if answer.is_redirect:
         message = f"{url} redirects to {answer.headers.get('Location', 'elsewhere')}"
         return failed("argocd", message, "set THINKUBE_ARGOCD_URL to where it answers itself")
@@ -118,7 +122,7 @@ def _check_token(client: ArgoCdClient, view: ArgoCdView) -> Check:
     try:
         info = client.get("session/userinfo")
     except EngineRefusedError as error:
-        return failed(name, str(error), _RENEW)
+        return failed(name, error.reason, _RENEW)
     logged_in = info.ok and isinstance(info.body, dict) and bool(info.body.get("loggedIn"))
     if not logged_in:
         return failed(name, "is not accepted", _RENEW)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from thinkube_catalog.adapters.argocd.destination import destination, is_address
 from thinkube_catalog.adapters.argocd.rights import ROLE, policies
 
 MANAGED = {"app.kubernetes.io/managed-by": "thinkube-catalog"}
@@ -36,7 +37,7 @@ class ProjectPlan:
 
         No line with `!`: Argo CD takes a denied namespace to permit all others.
         """
-        return [{"server": self.cluster, "namespace": f"{self.namespace_prefix}*"}]
+        return [{**destination(self.cluster), "namespace": f"{self.namespace_prefix}*"}]
 
     @property
     def reaches_argocd(self) -> bool:
@@ -191,13 +192,14 @@ def narrower(there: ArgoProject, plan: ProjectPlan) -> list[str]:
     sources = any(_covers(each, plan.sources[0]) for each in there.spec.source_repos)
     wanted = f"{plan.namespace_prefix}*"
     places = any(
-        each.server in {plan.cluster, "*"} and each.namespace in {wanted, "*"}
+        {each.server, each.name} & {plan.cluster, "*"} and each.namespace in {wanted, "*"}
         for each in there.spec.destinations
     )
-    named = any(each.name and not each.server for each in there.spec.destinations)
+    # One told in the other way may well be the same cluster: Argo CD knows.
+    other = any(_is_told_otherwise(each, plan.cluster) for each in there.spec.destinations)
     return [
         *([] if sources else [f"it does not take repositories from {plan.sources[0]}"]),
-        *([] if places or named else [f"it does not reach {wanted} on {plan.cluster}"]),
+        *([] if places or other else [f"it does not reach {wanted} on {plan.cluster}"]),
     ]
 
 
@@ -210,7 +212,12 @@ def _covers(pattern: str, wanted: str) -> bool:
 
 
 def _is_ours(place: Destination, plan: ProjectPlan) -> bool:
-    return not place.name and place.model_dump(exclude={"name"}) in plan.destinations
+    return place.model_dump(exclude_defaults=True) in plan.destinations
+
+
+def _is_told_otherwise(place: Destination, cluster: str) -> bool:
+    one, other = (place.server, place.name) if is_address(cluster) else (place.name, place.server)
+    return bool(other) and not one
 
 
 def _told(place: Destination) -> str:

@@ -50,6 +50,19 @@ RIGHTS = (
 )
 
 
+def cluster_key(project: str) -> str:
+    """Return under which key of Argo CD's own rights `cluster_policy` stands, beside no other."""
+    return f"policy.{project}.csv"
+
+
+def cluster_policy(project: str, address: str) -> str:
+    """Return the line that lets the role see how Argo CD reaches one cluster.
+
+    A project gives rights on what is in it, and a cluster is in none.
+    """
+    return f"p, proj:{project}:{ROLE}, clusters, get, {address}, allow\n"
+
+
 def policies(project: str) -> list[str]:
     """Return every line that the role needs."""
     return [right.policy(project) for right in RIGHTS]

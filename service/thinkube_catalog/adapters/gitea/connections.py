@@ -98,10 +98,10 @@ class Connections:
         kept = next((it for it in ours if it.config.url == address), None)
         config = {"url": address, "content_type": "json"}
         if kept is not None:
-            answer = self._client.send("PATCH", f"{path}/hooks/{kept.id}", _whole(config))
+            answer = self._client.send("PATCH", f"{path}/hooks/{kept.id}", whole(config))
         else:
             config["secret"] = hook.secret(id_).reveal()
-            answer = self._client.send("POST", f"{path}/hooks", {**_whole(config), "type": _TYPE})
+            answer = self._client.send("POST", f"{path}/hooks", {**whole(config), "type": _TYPE})
         _accepted(answer, f"the webhook to {hook.url}", HooksRefusedError)
         for other in ours:
             if other is not kept:
@@ -133,8 +133,8 @@ def _accepted(
     raise ForgeUnavailableError(reason)
 
 
-def _whole(config: Mapping[str, str]) -> dict[str, object]:
-    # A change sets back what it leaves out, so everything is always said.
+def whole(config: Mapping[str, str]) -> dict[str, object]:
+    """Return all that a webhook is told to be: a change sets back what it leaves out."""
     return {
         "active": True,
         "events": ["push"],

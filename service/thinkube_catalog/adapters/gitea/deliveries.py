@@ -27,10 +27,18 @@ _MAIN = "refs/heads/main"
 
 
 class Received:
-    """Checks deliveries; `secrets` gives those that a repository's webhook may be signed by."""
+    """Checks deliveries; `secrets` gives those that a repository's webhook may be signed by.
 
-    def __init__(self, secrets: Callable[[int], Sequence[SecretValue]]) -> None:
+    `tested` is told of test deliveries, by repository and their own id.
+    """
+
+    def __init__(
+        self,
+        secrets: Callable[[int], Sequence[SecretValue]],
+        tested: Callable[[int, str], None] = lambda _repository, _delivery: None,
+    ) -> None:
         self._secrets = secrets
+        self._tested = tested
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -41,8 +49,11 @@ class Received:
         """
         content = _content(body)
         self._check(headers.get("x-gitea-signature", ""), body, content)
-        if self._repeated(headers.get("x-gitea-delivery", "")):
+        delivery = headers.get("x-gitea-delivery", "")
+        if self._repeated(delivery):
             return None
+        if _is_test(content):
+            self._tested(_id(content), delivery)
         if headers.get("x-gitea-event") != "push" or content.get("ref") != _MAIN:
             return None
         return _repository(content)
@@ -77,6 +88,12 @@ def _content(body: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DeliveryRefusedError
     return content
+
+
+def _is_test(content: Mapping[str, Any]) -> bool:
+    """Say whether somebody has asked for a delivery: a push always changes something."""
+    before = content.get("before")
+    return isinstance(before, str) and bool(before) and before == content.get("after")
 
 
 def _id(content: Mapping[str, Any]) -> int:

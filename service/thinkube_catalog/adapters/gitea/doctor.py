@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from thinkube_catalog.adapters.gitea.client import Answer, GiteaClient
-from thinkube_catalog.domain.checks import Check
+from thinkube_catalog.adapters.gitea.scopes import beyond
+from thinkube_catalog.adapters.trust import trusting
+from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.forge import ForgeRefusedError, ForgeUnavailableError
 
 OLDEST = (1, 24)
@@ -22,6 +24,7 @@ _RESERVED = "api"  # nor can an organisation be called this
 _OK, _FORBIDDEN, _NOT_FOUND, _INVALID = 200, 403, 404, 422
 _SECONDS = 5.0
 _BUILDER = "gitea builder"
+_MAKE = f"make a token with the scopes {', '.join(SCOPES)}; set THINKUBE_GITEA_TOKEN to it"
 
 
 def check_gitea(url: str, token: str, owners: Sequence[str]) -> list[Check]:
@@ -49,12 +52,16 @@ def check_builder(url: str, token: str, builder: str, build_token: str, owner: s
         missing = [scope for scope, answer in answers.items() if answer.status == _FORBIDDEN]
         if missing:
             return Check(_BUILDER, good=False, message=f"lacks {', '.join(missing)}", mend=mend)
-        repository = _any_repository(client, owner)
-        return _check_builder_rights(theirs, repository, builder, owner)
+        too_much = beyond(theirs, BUILD_SCOPES)
+        found = _check_builder_rights(theirs, _any_repository(client, owner), builder, owner)
+        if not found.good or not too_much:
+            return found
+        message = f"its token is good for more than is needed: {', '.join(too_much)}"
+        return warned(_BUILDER, message, mend)
     except ForgeRefusedError:
         return Check(_BUILDER, good=False, message="its token is not accepted", mend=mend)
     except ForgeUnavailableError as error:
-        return Check(_BUILDER, good=False, message=str(error), mend="look into Gitea's own log")
+        return failed(_BUILDER, error.reason, "look into Gitea's own log")
     finally:
         client.close()
         theirs.close()
@@ -89,11 +96,9 @@ def _look(client: GiteaClient, url: str, owners: Sequence[str]) -> list[Check]:
         if checks[-1].good:
             checks += [_check_owner(client, account, owner) for owner in owners]
     except ForgeRefusedError as error:
-        mend = f"make a token with the scopes {', '.join(SCOPES)}; set THINKUBE_GITEA_TOKEN to it"
-        checks.append(Check("gitea token", good=False, message=str(error), mend=mend))
+        checks.append(failed("gitea token", error.reason, f"run tkt bootstrap, or {_MAKE}"))
     except ForgeUnavailableError as error:
-        mend = "look into Gitea's own log"
-        checks.append(Check("gitea", good=False, message=str(error), mend=mend))
+        checks.append(failed("gitea", error.reason, "look into Gitea's own log"))
     return checks
 
 
@@ -104,7 +109,7 @@ def _check_version(client: GiteaClient, url: str) -> Check:
     except ForgeRefusedError:
         return Check("gitea", good=True, message=f"{url} answers")
     except ForgeUnavailableError as error:
-        return Check("gitea", good=False, message=f"{url}: {error}", mend=mend)
+        return failed("gitea", f"{url}: {error.reason}", trusting(error.reason, mend))
     said = answer.body.get("version") if isinstance(answer.body, dict) else None
     if not answer.ok or not isinstance(said, str):
         message = f"{url} answers, but not as a Gitea does ({answer.reason})"
@@ -137,13 +142,22 @@ def _check_scopes(client: GiteaClient) -> Check:
         "write:repository": client.send("PATCH", f"repos/{_NOBODY}/{_NOBODY}", {}),
     }
     missing = [scope for scope, answer in answers.items() if answer.status == _FORBIDDEN]
-    if not missing:
-        return Check("gitea token", good=True, message=f"is good for {', '.join(SCOPES)}")
-    said = "; ".join(dict.fromkeys(answers[scope].reason for scope in missing))
-    mend = f"make a token with the scopes {', '.join(SCOPES)}; set THINKUBE_GITEA_TOKEN to it"
-    return Check(
-        "gitea token", good=False, message=f"lacks {', '.join(missing)}: {said}", mend=mend
-    )
+    if missing:
+        said = "; ".join(dict.fromkeys(answers[scope].reason for scope in missing))
+        return failed("gitea token", f"lacks {', '.join(missing)}: {said}", _MAKE)
+    too_much = beyond(client, SCOPES)
+    if _is_administrator(answers["read:user"]):
+        message = "is of an administrator of all of Gitea"
+        mend = "have an account of its own for the service, as tkt bootstrap makes one"
+        return warned("gitea token", message, mend)
+    if too_much:
+        message = f"is good for more than is needed: {', '.join(too_much)}"
+        return warned("gitea token", message, _MAKE)
+    return passed("gitea token", f"is good for {', '.join(SCOPES)}, and no more")
+
+
+def _is_administrator(answer: Answer) -> bool:
+    return isinstance(answer.body, dict) and bool(answer.body.get("is_admin"))
 
 
 def _account(client: GiteaClient) -> str:

@@ -29,8 +29,10 @@ from thinkube_catalog.adapters.gitea.publishing import MAIN, Publication, Publis
 from thinkube_catalog.adapters.gitea.pulls import DRAFT, Pull, Pulls
 from thinkube_catalog.adapters.gitea.repositories import Found, Gone, Repositories
 from thinkube_catalog.adapters.gitea.statuses import Statuses
+from thinkube_catalog.adapters.memory.arrivals import MemoryArrivals
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import (
+    Arrivals,
     Build,
     Change,
     Commit,
@@ -73,11 +75,13 @@ class GiteaForge:
         *,
         care: Care | None = None,
         signed_by: Callable[[int], Sequence[SecretValue]] = lambda _id: (),
+        arrivals: Arrivals | None = None,
     ) -> None:
         """Keep mirrors below `root`; `seconds` is the deadline of one fetch or push.
 
         `care` says what repositories are connected with; `signed_by` by which secrets deliveries
-        for a repository, given by its numeric id, may be signed.
+        for a repository, given by its numeric id, may be signed, and `arrivals` keeps what came
+        of them for a test.
         """
         self._root = root
         self._url = url.rstrip("/")
@@ -92,7 +96,8 @@ class GiteaForge:
         self._care = care or Care()
         self._connections = Connections(self._client, self._care)
         self._statuses = Statuses(self._client, self._url)
-        self._received = Received(signed_by)
+        self.arrivals = arrivals or MemoryArrivals()
+        self._received = Received(signed_by, self.arrivals.note)
 
     def close(self) -> None:
         """End what looks for pushes, and the connections."""

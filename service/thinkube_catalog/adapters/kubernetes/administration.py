@@ -44,6 +44,7 @@ PLACES: Mapping[str, Place] = {
     "Namespace": Place("api/v1", "namespaces", in_namespace=False),
     "ServiceAccount": Place("api/v1", "serviceaccounts"),
     "Secret": Place("api/v1", "secrets"),
+    "ConfigMap": Place("api/v1", "configmaps"),
     "ClusterRole": Place("apis/rbac.authorization.k8s.io/v1", "clusterroles", in_namespace=False),
     "ClusterRoleBinding": Place(
         "apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", in_namespace=False

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from thinkube_catalog.adapters.argocd.rights import cluster_key, cluster_policy
 from thinkube_catalog.adapters.argocd.tokens import Claims, read_claims
 from thinkube_catalog.adapters.kubernetes.administration import ClusterAdministration, differences
 from thinkube_catalog.domain.bootstrap import Finding, ImpossibleError, Kept, Part, State
@@ -23,6 +24,7 @@ SERVICE_NAMESPACE = "thinkube-catalog"
 SERVICE_ACCOUNT = "thinkube-catalog"
 ARGOCD_SECRET = "argocd-secret"  # noqa: S105 (the name of an object)
 WEBHOOK_KEY = "webhook.gogs.secret"
+ARGOCD_RIGHTS = "argocd-rbac-cm"
 
 FILES = ("namespace.yaml", "service-account.yaml", "rights.yaml", "admission.yaml")
 """What of the manifests in `deploy/base` is needed wherever the service runs."""
@@ -46,6 +48,9 @@ class ClusterPlan:
     webhook_setting: str
     token_setting: str
     token_days: int
+    project: str
+    cluster: Callable[[], str]
+    """Gives the address of the cluster that applications run on. Raises ImpossibleError."""
 
 
 def cluster_parts(cluster: ClusterAdministration, plan: ClusterPlan, kept: Kept) -> list[Part]:
@@ -53,7 +58,11 @@ def cluster_parts(cluster: ClusterAdministration, plan: ClusterPlan, kept: Kept)
     parts: list[Part] = [_Object(cluster, each) for each in service_objects(plan)]
     if plan.token_setting:
         parts.append(_AccountToken(cluster, plan.token_days, plan.token_setting, kept))
-    return [*parts, _WebhookSecret(cluster, plan.argocd_namespace, plan.webhook_setting, kept)]
+    return [
+        *parts,
+        _ClusterRight(cluster, plan.argocd_namespace, plan.project, plan.cluster),
+        _WebhookSecret(cluster, plan.argocd_namespace, plan.webhook_setting, kept),
+    ]
 
 
 def service_objects(plan: ClusterPlan) -> Sequence[Mapping[str, Any]]:
@@ -130,6 +139,39 @@ class _AccountToken(_InCluster):
     def make(self) -> None:
         token = self.cluster.make_token(SERVICE_NAMESPACE, SERVICE_ACCOUNT, self.days * _DAY)
         self.kept.keep(self.setting, SecretValue(token))
+
+
+@dataclass(frozen=True)
+class _ClusterRight(_InCluster):
+    """The right of our role to see how Argo CD reaches our cluster, under a key of its own."""
+
+    namespace: str
+    project: str
+    address: Callable[[], str]
+
+    @property
+    def name(self) -> str:
+        return f"{cluster_key(self.project)} in {self.namespace}/{ARGOCD_RIGHTS}"
+
+    def look(self) -> Finding:
+        found = self.cluster.find("ConfigMap", self.namespace, ARGOCD_RIGHTS)
+        if found is None:
+            raise self._no_argocd()
+        there = (found.get("data") or {}).get(cluster_key(self.project), "")
+        if not there:
+            return Finding(State.MISSING)
+        wanted = cluster_policy(self.project, self.address())
+        return _PRESENT if there == wanted else Finding(State.DIFFERENT, "it gives other rights")
+
+    def make(self) -> None:
+        line = cluster_policy(self.project, self.address())
+        patch = {"data": {cluster_key(self.project): line}}
+        if self.cluster.merge("ConfigMap", self.namespace, ARGOCD_RIGHTS, patch) is None:
+            raise self._no_argocd()
+
+    def _no_argocd(self) -> ImpossibleError:
+        reason = f"there is no ConfigMap {ARGOCD_RIGHTS} in the namespace {self.namespace}"
+        return ImpossibleError(f"{reason}; set THINKUBE_ARGOCD_NAMESPACE to Argo CD's own")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from thinkube_catalog.adapters.local_engine.application import ManagedApplication, Surroundings
+from thinkube_catalog.adapters.local_engine.application import ManagedApplication
 from thinkube_catalog.adapters.local_engine.conditions import Observer, Timings
 from thinkube_catalog.adapters.local_engine.environments import Environments
 from thinkube_catalog.adapters.local_engine.files import DamagedFileError, take_lock
@@ -29,6 +29,7 @@ from thinkube_catalog.adapters.local_engine.record import (
 from thinkube_catalog.adapters.local_engine.routing import Applied, Routing, free_port
 from thinkube_catalog.adapters.local_engine.rows import row_of
 from thinkube_catalog.adapters.local_engine.staff import House
+from thinkube_catalog.adapters.local_engine.standing import Surroundings
 from thinkube_catalog.adapters.local_engine.statuses import status_of
 from thinkube_catalog.adapters.local_engine.vault import Vault
 from thinkube_catalog.adapters.local_engine.versions import Factory

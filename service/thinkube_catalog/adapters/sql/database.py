@@ -17,7 +17,7 @@ from sqlmodel import Session
 from thinkube_catalog.adapters.sql.changes import SqliteChanges
 from thinkube_catalog.domain.deployments import StoreUnavailableError
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The newest migration. A test keeps it equal to what the migrations' folder holds."""
 
 POOL_SIZE, POOL_OVERFLOW = 10, 10
@@ -25,6 +25,12 @@ POOL_SIZE, POOL_OVERFLOW = 10, 10
 
 POOL_SECONDS = 3
 """How long a request waits for a connection while all are in use."""
+
+CLOCKS = {
+    True: "((julianday('now') - 2440587.5) * 86400.0)",
+    False: "extract(epoch FROM clock_timestamp())::float8",
+}
+"""Seconds since 1970 by the database's own clock, by whether it is SQLite."""
 
 _LOCK = 7_403_115  # any number, the same for every process that migrates
 _BUSY_MILLISECONDS = 30_000
@@ -36,16 +42,18 @@ Guard = Callable[[Session], None]
 class Database:
     """One database by URL: `sqlite:///path/to/file` or `postgresql+psycopg://…`.
 
-    Raises StoreUnavailableError when it cannot be reached or stays locked.
+    Raises StoreUnavailableError when it cannot be reached or stays locked. With `as_it_is`, its
+    schema is not brought up to date, and a missing or an older one is no error yet.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, as_it_is: bool = False) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self._engine = _sqlite(url) if self.is_sqlite else _postgresql(url)
         self._reading = self._engine.execution_options(reading=True)
         self._guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
-        with _translated():
-            self._migrate(url)
+        if not as_it_is:
+            with _translated():
+                self._migrate(url)
         path = Path(url.removeprefix("sqlite:///"))
         self._changes = SqliteChanges(path) if self.is_sqlite else None
 
@@ -62,6 +70,11 @@ class Database:
             if guard := self._guard.get():
                 guard(session)
             yield session
+
+    def version(self) -> str:
+        """Return which migration its schema is of; empty where there is none."""
+        with _translated(), self._reading.connect() as connection:
+            return _version(connection)
 
     def changes(self) -> int | None:
         """Return a number that is another one after each commit; None where there is none."""

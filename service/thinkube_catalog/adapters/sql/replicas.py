@@ -13,7 +13,7 @@ from sqlalchemy import CursorResult, and_, delete, func, literal_column, or_, se
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from thinkube_catalog.adapters.sql.database import Database
+from thinkube_catalog.adapters.sql.database import CLOCKS, Database
 from thinkube_catalog.adapters.sql.tables import ClaimRow, ReplicaRow
 from thinkube_catalog.domain.deployments import Run
 from thinkube_catalog.domain.replicas import Claim, LeaseExpiredError, Replica, RunTakenError
@@ -25,11 +25,6 @@ SURE = 0.8
 """The part of the lease after which a replica that cannot renew it does nothing more."""
 
 NOBODY = ""
-
-_CLOCKS = {
-    True: "((julianday('now') - 2440587.5) * 86400.0)",
-    False: "extract(epoch FROM clock_timestamp())::float8",
-}
 
 
 class SqlReplicas:
@@ -52,7 +47,7 @@ class SqlReplicas:
         self._database = database
         self._alone = alone
         self._lease = lease_seconds
-        self._now: Any = literal_column(_CLOCKS[database.is_sqlite])
+        self._now: Any = literal_column(CLOCKS[database.is_sqlite])
         self._carried: ContextVar[Claim | None] = ContextVar("carried", default=None)
         self._sure_until = 0.0
         self._beaten_at = 0.0

@@ -191,6 +191,16 @@ class ClaimRow(SQLModel, table=True):
     number: int
 
 
+class ArrivalRow(SQLModel, table=True):
+    """The test delivery that came last for a repository, given by the forge's own number."""
+
+    __tablename__ = "arrivals"
+
+    repository: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    delivery: str
+    at: float
+
+
 def deployment_values(deployment: Deployment) -> dict[str, Any]:
     """Return a deployment as its row's columns."""
     return {

@@ -30,7 +30,7 @@ class RevisionPublic(Wire):
     message: str
     author: str
     at: datetime
-    kind: str = Field(description="deploy, upgrade, rollback or push.")
+    kind: str = Field(description="deploy, upgrade, remake, rollback or push.")
     healthy: bool = Field(description="Whether it is known to have been healthy.")
     serving: bool
 

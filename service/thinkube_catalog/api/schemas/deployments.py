@@ -117,6 +117,9 @@ class DeploymentDetails(DeploymentPublic):
         description="Why the engine could not be asked: the rest is what was seen last."
     )
     run: RunPublic | None
+    warnings: list[ProblemItem] = Field(
+        description="What is not as its repository makes believe, however healthy it is."
+    )
 
 
 class DeploymentPage(Wire):

@@ -44,6 +44,7 @@ def metadata_object(context: ApplicationContext) -> ConfigMap:
             "parameters": _json(dict(context.parameters)),
             "bindings": _json([_binding(each) for each in context.bindings]),
             "secrets": _json(list(context.secrets)),
+            **({"descriptor": context.descriptor} if context.descriptor else {}),
         },
     )
 
@@ -74,6 +75,7 @@ def read_context(files: Mapping[str, File], conventions: Conventions) -> Applica
         parameters=reader.mapping("parameters"),
         bindings=reader.bindings(),
         secrets=reader.texts("secrets"),
+        descriptor=reader.text("descriptor", ""),
         conventions=conventions,
     )
     if reader.problems:
@@ -103,8 +105,8 @@ class _Reader:
         found = document.value.get("data")
         self._texts: Mapping[str, object] = found if isinstance(found, dict) else {}
 
-    def text(self, key: str) -> str:
-        value = self._texts.get(key)
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self._texts.get(key, default)
         if isinstance(value, str):
             return value
         self._wrong(key, "a text")

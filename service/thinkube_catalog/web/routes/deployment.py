@@ -27,7 +27,7 @@ from thinkube_catalog.domain.gitops import (
     LogLine,
 )
 from thinkube_catalog.domain.rendering import FileTree
-from thinkube_catalog.operations import changes, secret_delivery
+from thinkube_catalog.operations import changes, remaking, secret_delivery
 from thinkube_catalog.operations.changes import Revision
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.releases import is_newer
@@ -87,6 +87,11 @@ def _add_changing(router: APIRouter, site: Site) -> None:
     @router.post("/retry")
     def retry(name: str, fields: SentFields) -> Response:  # noqa: ARG001 (read for its token)
         changes.retry(platform, name)
+        return redirect(urls.deployment(name))
+
+    @router.post("/remake")
+    def remake(name: str, fields: SentFields) -> Response:
+        remaking.request(platform, name, key=fields.get("key"))
         return redirect(urls.deployment(name))
 
     @router.post("/cancel")
@@ -168,6 +173,7 @@ def _page(site: Site, deployment: Deployment, container: str) -> DeploymentPage:
         history_error=history_error,
         newest=_newest(site, deployment),
         proposals=proposal_lines(site, deployment),
+        warnings=remaking.warnings(platform, deployment),
         key=uuid4().hex,
     )
 
