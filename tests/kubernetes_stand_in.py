@@ -409,6 +409,7 @@ class Call:
         found = self.cluster.find(self.plural, self.namespace, self.name)
         if found is None:
             self._admit_new()
+        self._check_type(found)
         made = copy.deepcopy(found or {"metadata": {}})
         owners = _owners(made)
         given = set(self.body.get("data", {}))
@@ -421,6 +422,16 @@ class Call:
         made["metadata"]["managedFields"] = _managed({**left, manager: given})
         stored = self.cluster.store(self.plural, self.namespace, self.name, made)
         return (200 if found else 201), stored
+
+    def _check_type(self, found: Json | None) -> None:
+        """Refuse another type for a Secret than it has, and one without what its type needs."""
+        if self.plural != "secrets":
+            return
+        wanted = self.body.get("type", "Opaque")
+        if wanted != (found or {"type": wanted}).get("type", "Opaque"):
+            raise Refusal(422, "Invalid", f"Secret {self.name} is invalid: type is immutable")
+        if "dockerconfigjson" in wanted and ".dockerconfigjson" not in self.body["data"]:
+            raise Refusal(422, "Invalid", f"Secret {self.name} is invalid: data is required")
 
     def _merge(self) -> tuple[int, Any]:
         self._admit("patch")

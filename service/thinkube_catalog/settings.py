@@ -172,6 +172,17 @@ class Settings(BaseSettings):
         description="Its password or token there; workflows can read it.",
     )
 
+    # Pulling images
+    pull_user: str = Field(
+        default="",
+        description="Account at the registry by which the cluster pulls images.",
+    )
+    pull_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Its token, with read:package alone where the registry is Gitea's own; each "
+        "application's namespace gets it as a Secret. Empty means that images are pulled without.",
+    )
+
     # The GitOps engine
     engine: Literal["local", "argocd"] = Field(
         default="local",
@@ -383,6 +394,21 @@ class Settings(BaseSettings):
             message = (
                 f"images would be pushed to {self.container_registry} without an account; set "
                 f"{PREFIX}REGISTRY_USER and {PREFIX}REGISTRY_TOKEN"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _require_what_pulls_need(self) -> Self:
+        token = self.pull_token.get_secret_value()
+        if token and not self.pull_user:
+            message = f"{PREFIX}PULL_TOKEN needs {PREFIX}PULL_USER beside it, whose token it is"
+            raise ValueError(message)
+        others = (self.build_token, self.registry_token, self.gitea_token)
+        if token and token in {each.get_secret_value() for each in others}:
+            message = (
+                f"{PREFIX}PULL_TOKEN is a token that writes as well, and every namespace would "
+                "get it; make one that only pulls"
             )
             raise ValueError(message)
         return self

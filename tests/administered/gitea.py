@@ -158,7 +158,7 @@ class _Handler(FaultyHandler):
                     return name, frozenset(token.scopes), False
         return None, frozenset(), False
 
-    def _about(self, caller: str, parts: list[str], body: Any) -> Reply:
+    def _about(self, caller: str, parts: list[str], body: Any) -> Reply:  # noqa: PLR0911 (a line for each call)
         accounts = self.stand_in.accounts
         match parts:
             case ["settings", "repository"]:
@@ -170,6 +170,8 @@ class _Handler(FaultyHandler):
             case ["users", name, "orgs", organisation, "permissions"]:
                 owner = name in self.stand_in.team(organisation, "Owners").members
                 return Reply(200, {"can_create_repository": owner, "is_owner": owner})
+            case ["packages", owner, *_]:
+                return self._packages(caller, owner)
             case ["repos", owner, name, *rest] if self._reads(caller, owner, name):
                 return self._repository(owner, name, rest, body)
         return _refused(404, "not found")
@@ -221,6 +223,17 @@ class _Handler(FaultyHandler):
             "html_url": f"{self.stand_in.url}/{owner}/{name}",
             "created_at": _now(),
         }
+
+    def _packages(self, caller: str, organisation: str) -> Reply:
+        if organisation not in self.stand_in.organisations:
+            return _refused(404, "user redirect does not exist")
+        teams = self.stand_in.organisations[organisation]
+        mine = [team.rights for team in teams if caller in team.members]
+        reads = any(
+            rights["permission"] == "owner" or "repo.packages" in rights["units_map"]
+            for rights in mine
+        )
+        return Reply(200, []) if reads else _refused(403, "user should have specific permission")
 
     def _reads(self, caller: str, organisation: str, name: str) -> bool:
         teams = self.stand_in.organisations.get(organisation, ())

@@ -79,7 +79,7 @@ class Outside:
 
     def doctor(self) -> list[Check]:
         """Look at the installation as the file describes it, but for this machine."""
-        outside = ("gitea", "argocd", "cluster")
+        outside = ("gitea", "argocd", "cluster", "image")
         return [it for it in examine(load_settings()) if it.name.startswith(outside)]
 
 

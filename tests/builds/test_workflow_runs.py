@@ -42,9 +42,12 @@ SECRETS = {
 }
 
 
+BARE = FileTree({"thinkube.yaml": File(b"kind: ThinkubeDeployment\n")})
+
+
 def a_project(text: str = "1") -> FileTree:
     files = {"api/check.sh": "test -f Containerfile\n", "api/Containerfile": "FROM x\n"}
-    plain = FileTree({path: File(body.encode()) for path, body in files.items()})
+    plain = BARE.with_files({path: File(body.encode()) for path, body in files.items()})
     told = plain.with_files({"main.py": File(text.encode())})
     return with_objects(told, DESCRIPTOR, CONTEXT)
 
@@ -95,7 +98,8 @@ def test_images_are_built_tested_pushed_and_their_tags_committed(
     changed = gitea.git(stored, "diff", "--name-only", commit, "main").split()
     assert changed == [KUSTOMIZATION_PATH]
     done = [call[0] for call in runner.calls if call[0] != "login"]
-    backend, frontend = ["build", "from", "copy", "run", "rm", "push"], ["build", "push"]
+    backend = ["build", "from", "copy", "run", "rm", "push", "rmi"]
+    frontend = ["build", "push", "rmi"]
     assert done == [*backend, *frontend]
 
 
@@ -135,6 +139,10 @@ def test_what_fails_is_not_pushed_and_no_tag_is_committed(
     assert fails == "push" or not [call for call in runner.calls if call[0] == "push"]
     assert tags(gitea, stored) == {}
     assert gitea.git(stored, "rev-parse", "main") == commit
+    built = [call[-2] for call in runner.calls if call[0] == "build"]
+    taken = [call[-1] for call in runner.calls if call[0] == "rmi"]
+    assert taken == (built if fails in {"run", "push"} else [])
+    assert list(runner.root.glob("tmp.*")) == []
 
 
 def test_the_tag_lands_on_top_of_what_somebody_pushed_meanwhile(
@@ -210,7 +218,7 @@ def test_a_redeploy_keeps_the_tags_that_a_build_has_committed(
     assert runner.run(WORKFLOW, commit), runner.printed
     text = gitea.git(stored, "show", f"main:{KUSTOMIZATION_PATH}")
     images = read_images({KUSTOMIZATION_PATH: File(text.encode())})
-    again = with_objects(FileTree({}), DESCRIPTOR, CONTEXT, images)
+    again = with_objects(BARE, DESCRIPTOR, CONTEXT, images)
     assert again.text(KUSTOMIZATION_PATH).strip() == text  # the very bytes, so nothing changes
 
 
@@ -249,7 +257,7 @@ def test_a_file_that_people_have_changed_is_changed_in_one_place(
     before = f"resources:\n- deployments.yaml\nimages:\n{images}"
     commit = clone.push(FileTree({KUSTOMIZATION_PATH: File(before.encode())}))
     one = replace(DESCRIPTOR, containers=DESCRIPTOR.containers[:1])
-    workflow = with_objects(FileTree({}), one, CONTEXT).text(WORKFLOW_PATH)
+    workflow = with_objects(BARE, one, CONTEXT).text(WORKFLOW_PATH)
     assert runner.run(workflow, commit, only=["commit-tags"]), runner.printed
     after = yaml.safe_load(gitea.git(stored, "show", f"main:{KUSTOMIZATION_PATH}"))
     expected = yaml.safe_load(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 import uuid
@@ -44,6 +45,10 @@ class Outside(Protocol):
         """Put one more value into a Secret, by hand."""
         ...
 
+    def puller(self, namespace: str, name: str, registry: str) -> tuple[str, str] | None:
+        """Return as whom, and by what, kubelets pull from a registry; None if by nobody."""
+        ...
+
     def make_claim(self, namespace: str, name: str, finalizer: str = "") -> None:
         """Make a volume claim that is not gone before its finalizer is."""
         ...
@@ -78,6 +83,9 @@ class StandInOutside:
         found = self.server.find("secrets", namespace, name)
         return None if found is None else _plain(found.get("data") or {})
 
+    def puller(self, namespace: str, name: str, registry: str) -> tuple[str, str] | None:
+        return _puller(self.server.find("secrets", namespace, name), registry)
+
     def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
         secret = self.server.objects["secrets", namespace, name]
         secret["data"][key] = base64.b64encode(value.encode()).decode()
@@ -106,6 +114,12 @@ class MemoryOutside:
     def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         found = self.memory.namespaces[namespace].secrets.get(name)
         return None if found is None else {key: it.reveal() for key, it in found.values.items()}
+
+    def puller(self, namespace: str, name: str, registry: str) -> tuple[str, str] | None:
+        found = self.memory.namespaces[namespace].pulls.get(name)
+        if found is None or found.registry != registry:
+            return None
+        return found.user, found.token.reveal()
 
     def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
         found = self.memory.namespaces[namespace].secrets[name]
@@ -136,6 +150,10 @@ class LiveOutside:
     def secret(self, namespace: str, name: str) -> dict[str, str] | None:
         found = self._find(f"/api/v1/namespaces/{namespace}/secrets/{name}")
         return None if found is None else _plain(found.get("data") or {})
+
+    def puller(self, namespace: str, name: str, registry: str) -> tuple[str, str] | None:
+        found = self._find(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        return _puller(found, registry)
 
     def put_into_secret(self, namespace: str, name: str, key: str, value: str) -> None:
         headers = {"Content-Type": "application/merge-patch+json"}
@@ -234,6 +252,18 @@ def live_http() -> httpx.Client:
 
 def _claims(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+
+
+def _puller(secret: dict[str, Any] | None, registry: str) -> tuple[str, str] | None:
+    """Read a Secret as kubelets do: by its type, and by what stands under the registry alone."""
+    if secret is None or secret.get("type") != "kubernetes.io/dockerconfigjson":
+        return None
+    accounts = json.loads(_plain(secret["data"])[".dockerconfigjson"])["auths"]
+    if registry not in accounts:
+        return None
+    user, _, token = base64.b64decode(accounts[registry]["auth"]).decode().partition(":")
+    assert (user, token) == (accounts[registry]["username"], accounts[registry]["password"])
+    return user, token
 
 
 def _plain(data: dict[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from thinkube_catalog.adapters.argocd.cluster import (
     Arrival,
     Cluster,
     NamespaceTakenError,
+    RegistryAccount,
     Supply,
 )
 from thinkube_catalog.domain.gitops import EngineUnavailableError
@@ -23,6 +24,9 @@ LABELS = {
     "pod-security.kubernetes.io/warn": "restricted",
 }
 SECRET = "chat-secrets"
+PULLS = "chat-pulls"
+REGISTRY = "git.example.org:3000"
+PULLER = RegistryAccount(REGISTRY, "puller", SecretValue("token: with ü"))
 BENCHES = {"memory": memory_bench, "stand-in": stand_in_bench, "live": live_bench}
 
 
@@ -91,7 +95,7 @@ def test_a_namespace_of_another_deployment_is_left_alone(bench: Bench, space: st
     with pytest.raises(NamespaceTakenError):
         cluster.deliver(space, SECRET, {}, OTHER)
     with pytest.raises(NamespaceTakenError):
-        cluster.release_namespace(space, OTHER, SECRET)
+        cluster.release_namespace(space, OTHER, (SECRET,))
     with pytest.raises(NamespaceTakenError):
         cluster.remove_namespace(space, OTHER)
     assert bench.outside.secret(space, SECRET) == {"A": "1"}
@@ -105,7 +109,7 @@ def test_a_namespace_that_somebody_else_made_is_left_alone(bench: Bench) -> None
     with pytest.raises(NamespaceTakenError):
         bench.cluster.deliver(name, SECRET, supplies(A="1"), ME)
     with pytest.raises(NamespaceTakenError):
-        bench.cluster.release_namespace(name, ME, SECRET)
+        bench.cluster.release_namespace(name, ME, (SECRET,))
     with pytest.raises(NamespaceTakenError):
         bench.cluster.remove_namespace(name, ME)
     labels = bench.outside.labels(name)
@@ -167,6 +171,48 @@ def test_nothing_is_delivered_where_there_is_no_namespace(bench: Bench) -> None:
         bench.cluster.deliver(f"{bench.prefix}absent", SECRET, supplies(A="1"), ME)
 
 
+def test_images_are_pulled_by_the_account_that_was_allowed_last(bench: Bench, space: str) -> None:
+    bench.cluster.allow_pulls(space, PULLS, PULLER, ME)
+    bench.again.allow_pulls(space, PULLS, PULLER, ME)
+    assert bench.outside.puller(space, PULLS, REGISTRY) == ("puller", "token: with ü")
+    newer = RegistryAccount(REGISTRY, "other", SecretValue("newer"))
+    bench.again.allow_pulls(space, PULLS, newer, ME)
+    assert bench.outside.puller(space, PULLS, REGISTRY) == ("other", "newer")
+    moved = RegistryAccount("registry.example.org", "other", SecretValue("newer"))
+    bench.cluster.allow_pulls(space, PULLS, moved, ME)
+    assert bench.outside.puller(space, PULLS, REGISTRY) is None
+    assert bench.outside.puller(space, PULLS, "registry.example.org") == ("other", "newer")
+
+
+def test_what_images_are_pulled_by_and_what_is_delivered_are_two_things(
+    bench: Bench, space: str
+) -> None:
+    bench.cluster.allow_pulls(space, PULLS, PULLER, ME)
+    bench.cluster.deliver(space, SECRET, supplies(A="1"), ME)
+    bench.cluster.deliver(space, SECRET, {}, ME)
+    assert bench.outside.puller(space, PULLS, REGISTRY) == ("puller", "token: with ü")
+
+
+def test_without_an_account_nothing_is_left_to_pull_by(bench: Bench, space: str) -> None:
+    bench.cluster.allow_pulls(space, PULLS, None, ME)
+    bench.cluster.allow_pulls(space, PULLS, PULLER, ME)
+    for _ in range(2):
+        bench.cluster.allow_pulls(space, PULLS, None, ME)
+        assert bench.outside.puller(space, PULLS, REGISTRY) is None
+
+
+def test_pulls_are_allowed_in_namespaces_of_ours_alone(bench: Bench, space: str) -> None:
+    theirs = f"{bench.prefix}theirs"
+    bench.outside.make_namespace(theirs)
+    for namespace, marker in ((theirs, ME), (space, OTHER)):
+        for account in (PULLER, None):
+            with pytest.raises(NamespaceTakenError):
+                bench.cluster.allow_pulls(namespace, PULLS, account, marker)
+        assert bench.outside.puller(namespace, PULLS, REGISTRY) is None
+    with pytest.raises(EngineUnavailableError):
+        bench.cluster.allow_pulls(f"{bench.prefix}absent", PULLS, PULLER, ME)
+
+
 def test_claims_are_named(bench: Bench, space: str) -> None:
     assert list(bench.cluster.claims(f"{bench.prefix}absent")) == []
     assert list(bench.cluster.claims(space)) == []
@@ -180,9 +226,11 @@ def test_a_released_namespace_keeps_its_claims_for_the_next_of_its_name(
 ) -> None:
     bench.outside.make_claim(space, "data")
     bench.cluster.deliver(space, SECRET, supplies(A="1"), ME)
+    bench.cluster.allow_pulls(space, PULLS, PULLER, ME)
     for _ in range(2):
-        bench.cluster.release_namespace(space, ME, SECRET)
+        bench.cluster.release_namespace(space, ME, (SECRET, PULLS))
     assert bench.outside.secret(space, SECRET) is None
+    assert bench.outside.puller(space, PULLS, REGISTRY) is None
     bench.again.ensure_namespace(space, OTHER, LABELS)
     assert bench.cluster.claims(space) == ["data"]
     with pytest.raises(NamespaceTakenError):
@@ -190,14 +238,14 @@ def test_a_released_namespace_keeps_its_claims_for_the_next_of_its_name(
 
 
 def test_a_released_namespace_may_be_removed_by_anybody(bench: Bench, space: str) -> None:
-    bench.cluster.release_namespace(space, ME, SECRET)
+    bench.cluster.release_namespace(space, ME, (SECRET,))
     remove(bench.again, space, OTHER)
     assert bench.outside.labels(space) is None
 
 
 def test_what_is_not_there_needs_no_release_and_no_removal(bench: Bench) -> None:
     name = f"{bench.prefix}absent"
-    bench.cluster.release_namespace(name, ME, SECRET)
+    bench.cluster.release_namespace(name, ME, (SECRET,))
     assert list(bench.cluster.remove_namespace(name, ME)) == []
 
 

@@ -49,6 +49,7 @@ def test_every_address_is_one_that_callers_rely_on(document: dict[str, Any]) -> 
         "GET /api/v1/deployments/{name}/history",
         "GET /api/v1/deployments/{name}/logs",
         "GET /api/v1/deployments/{name}/proposals",
+        "GET /api/v1/deployments/{name}/remake",
         "GET /api/v1/deployments/{name}/removal-plan",
         "GET /api/v1/runs/{run_id}",
         "GET /api/v1/secrets",

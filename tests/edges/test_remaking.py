@@ -32,6 +32,12 @@ def test_the_api_says_it_and_mends_it(scene: Scene) -> None:
             "thinkube.yaml",
             f"make k8s/ anew: tkt remake {NAME}",
         )
+        seen = client.get(f"{path}/remake").json()
+        assert seen["problems"] == []
+        assert [each["path"] for each in seen["files"]] == [
+            "k8s/app-metadata.yaml",
+            "k8s/deployments.yaml",
+        ]
         begun = client.post(f"{path}/remake", headers={"Idempotency-Key": "k"})
         assert (begun.status_code, begun.json()["kind"]) == (202, "remake")
         seen = client.get(path).json()
@@ -46,10 +52,15 @@ def test_the_commands_say_it_and_mend_it(scene: Scene) -> None:
     said = line.run("status", NAME)
     assert said.exit_code == 0
     assert f"make k8s/ anew: tkt remake {NAME}" in said.stdout.replace("\n", "")
+    looked = line.run("remake", NAME, "--dry-run")
+    assert looked.exit_code == 0
+    assert "M k8s/deployments.yaml" in looked.stdout
+    assert "1Gi" in looked.stdout
     mended = line.run("remake", NAME)
     assert mended.exit_code == 0, mended.output
     assert "main holds them as" in mended.stdout.replace("\n", " ")
     assert "tkt remake" not in line.run("status", NAME).stdout
+    assert "Nothing differs" in line.run("remake", NAME, "--dry-run").stdout
     assert line.run("remake", NAME).exit_code == 4
 
 

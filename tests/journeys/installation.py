@@ -22,18 +22,23 @@ Json = dict[str, Any]
 
 @dataclass
 class Installation:
-    """`tkt` with its own data folder and catalogue; `stop` ends everything it started."""
+    """`tkt` with its own data folder and catalogue of one template.
+
+    `stop` ends everything it started.
+    """
 
     root: Path
     extra: dict[str, str] = field(default_factory=dict)
+    template: Path = HELLO
 
     def __post_init__(self) -> None:
         self.data_dir = self.root / "data"
         self.catalog = self.root / "catalog"
         catalogue = self.catalog
         catalogue.mkdir(parents=True)
-        shutil.copytree(HELLO, self.root / "tkt-hello")
-        entry = {"name": "tkt-hello", "type": "application_template", "source": "../tkt-hello"}
+        name = f"tkt-{self.template.name}"
+        shutil.copytree(self.template, self.root / name)
+        entry = {"name": name, "type": "application_template", "source": f"../{name}"}
         document = {"version": "1", "repositories": [entry]}
         (catalogue / "repositories.json").write_text(json.dumps(document))
 

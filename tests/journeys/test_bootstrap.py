@@ -13,6 +13,8 @@ from thinkube_catalog.adapters.secret_store import keys_from
 from thinkube_catalog.domain.bootstrap import Effect
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.secrets import SecretValue
+from thinkube_catalog.settings import load_settings
+from thinkube_catalog.wiring.doctor import examine
 
 
 @pytest.fixture
@@ -350,10 +352,11 @@ def test_for_a_gitea_alone_nothing_else_is_asked_for(
     assert there.argocd.requests == []
 
 
-def test_an_account_that_builds_is_made_where_one_is_named(
+def test_accounts_that_build_and_pull_are_made_where_they_are_named(
     there: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THINKUBE_BUILD_USER", "builder")
+    monkeypatch.setenv("THINKUBE_PULL_USER", "puller")
     there.bootstrap()
     (token,) = there.gitea.accounts["builder"].tokens
     assert set(token.scopes) == {"write:package", "write:repository"}
@@ -361,8 +364,30 @@ def test_an_account_that_builds_is_made_where_one_is_named(
     team = there.gitea.team("thinkube-deployments", "builders")
     assert team.members == {"builder"}
     assert team.rights["units_map"] == {"repo.code": "write", "repo.packages": "write"}
+    (token,) = there.gitea.accounts["puller"].tokens
+    assert (token.scopes, there.kept()["PULL_TOKEN"]) == (("read:package",), token.sha1)
+    team = there.gitea.team("thinkube-deployments", "pullers")
+    assert (team.members, team.rights["units_map"]) == ({"puller"}, {"repo.packages": "read"})
     assert [it for it in there.doctor() if it.warning or not it.good] == []
     assert set(effects(there.bootstrap()).values()) == {Effect.LEFT}
+
+
+def test_no_account_in_gitea_pulls_from_another_registry(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_PULL_USER", "puller")
+    monkeypatch.setenv("THINKUBE_CONTAINER_REGISTRY", "registry.example.org")
+    there.bootstrap()
+    assert "puller" not in there.gitea.accounts
+
+
+def test_that_images_are_built_and_nobody_can_pull_them_is_told(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THINKUBE_BUILD_USER", "builder")
+    there.bootstrap()
+    (check,) = [it for it in there.doctor() if it.warning or not it.good]
+    assert (check.name, "THINKUBE_PULL_USER" in check.mend) == ("image pulls", True)
 
 
 def test_with_a_database_a_key_is_made_once(
@@ -391,3 +416,19 @@ def test_with_nothing_named_there_is_nothing_to_do(
     monkeypatch.delenv("THINKUBE_GITEA_URL")
     with pytest.raises(CatalogError, match="THINKUBE_GITEA_URL"):
         there.bootstrap()
+
+
+def test_a_key_that_cannot_be_used_is_told_once(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.bootstrap()
+    monkeypatch.setenv("THINKUBE_SECRET_KEY", "short")
+    (told,) = (it for it in examine(load_settings()) if it.warning or not it.good)
+    assert (told.name, told.good, "openssl rand" in told.mend) == ("sealing key", False, True)
+
+
+def test_a_key_file_that_is_no_file_is_told(there: Outside) -> None:
+    there.bootstrap()
+    (there.folder / "data" / "secret.key").mkdir(parents=True, mode=0o700)
+    (told,) = (it for it in examine(load_settings()) if it.warning or not it.good)
+    assert (told.name, told.good, "cannot be read" in told.message) == ("sealing key", False, True)

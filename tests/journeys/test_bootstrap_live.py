@@ -71,7 +71,7 @@ class Live:
         return {name.removeprefix("THINKUBE_"): value or "" for name, value in values}
 
     def doctor(self) -> list[Check]:
-        systems = ("gitea", "argocd", "cluster")
+        systems = ("gitea", "argocd", "cluster", "image")
         return [it for it in examine(load_settings()) if it.name.startswith(systems)]
 
     def made(self) -> list[str]:
@@ -91,7 +91,7 @@ class Live:
         self.root.delete(f"repos/{organisation}/chat")
         for name in (organisation, f"{self.name}-templates"):
             self.root.delete(f"orgs/{name}")
-        for account in ("catalog", "reader", "builder"):
+        for account in ("catalog", "reader", "builder", "puller"):
             self.root.delete(f"admin/users/{self.name}-{account}", params={"purge": True})
 
 
@@ -103,6 +103,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
         "GITEA_ORG": f"{name}-deployments",
         "TEMPLATES_ORG": f"{name}-templates",
         "BUILD_USER": f"{name}-builder",
+        "PULL_USER": f"{name}-puller",
         "DATA_DIR": str(tmp_path / "data"),
     }
     tests = {each for each in os.environ if each.startswith("THINKUBE_TEST_")}

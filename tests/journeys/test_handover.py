@@ -110,12 +110,18 @@ def test_the_project_is_as_argo_cd_wants_it(there: Outside) -> None:
         assert fields[4] == "thinkube/*"
 
 
-def test_commands_of_the_page_are_calls_that_bootstrap_makes(there: Outside) -> None:
+def test_commands_of_the_page_are_calls_that_bootstrap_makes(
+    there: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for what in ("build", "pull"):
+        monkeypatch.setenv(f"THINKUBE_{what.upper()}_USER", f"{what}er")
     page = written(there)["README.md"]
     calls = re.findall(r"-X (\w+) (\S+) -H 'Content-Type: application/json' -d '(.*)'", page)
     told = {f"{method} {url.removeprefix(there.gitea.url)}" for method, url, _ in calls}
     words = [json.loads(body).get("password") for _, _, body in calls]
     assert set(words) == {None, "REPLACE-WITH-A-LONG-RANDOM-WORD"}
+    assert {f"POST /api/v1/users/{what}er/tokens" for what in ("build", "pull")} <= told
+    assert '{"name": "pulls", "scopes": ["read:package"]}' in page
     there.bootstrap()
     made = {re.sub(r"/teams/\d+/", "/teams/TEAM-ID/", each) for each in there.gitea.requests}
     assert told <= made

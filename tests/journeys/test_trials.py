@@ -247,6 +247,13 @@ def test_what_another_one_is_trying_is_left_alone(there: There) -> None:
     assert len(there.gitea.repositories) == 1
 
 
+def test_a_probe_that_could_not_be_deleted_is_told(there: There) -> None:
+    there.gitea.fault("500", f"DELETE .*{PROBE}$", times=10)
+    checks = there.look()
+    assert not checks[TO_SERVICE].warning
+    assert (checks[f"gitea {PROBE}"].warning, PROBE in there.left()) == (True, True)
+
+
 def test_no_check_tells_a_secret(there: There) -> None:
     told = repr(there.look())
     token = load_settings().argocd_token.get_secret_value()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,10 +12,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psutil
 
+from tests.argocd_rights import take_back
 from tests.journeys.installation import Installation, Json, wait_until
 
 
@@ -143,7 +146,9 @@ class Production:
         return [each["name"] for each in httpx.get(url, headers=auth, timeout=60).json()]
 
     def clone(self, name: str) -> Path:
+        """Clone a deployment's repository afresh."""
         folder = self.installation.root / "work" / name
+        shutil.rmtree(folder, ignore_errors=True)
         token = self.settings()["THINKUBE_GITEA_TOKEN"]
         host = self.given["GITEA_URL"].removeprefix("http://")
         self.installation.git(
@@ -157,6 +162,42 @@ class Production:
                 replica.process.terminate()
         for replica in self.replicas:
             replica.process.wait(60)
+
+    def clear(self) -> None:
+        """Remove every deployment, end the replicas, and delete what bootstrap has made."""
+        last = self.replicas[-1]
+        for each in last.get("/deployments")["items"]:
+            self.tkt(last, "remove", each["name"], "--yes", "--repository", "--volumes")
+        self.stop()
+        self._clear_gitea()
+        self._clear_argocd()
+        take_back(Path(self.given["KUBECONFIG"]), self.name)
+
+    def _clear_gitea(self) -> None:
+        login = (self.given["GITEA_ADMIN"], self.given["GITEA_PASSWORD"])
+        url = f"{self.given['GITEA_URL']}/api/v1/"
+        with httpx.Client(base_url=url, auth=login, timeout=60) as api:
+            for owner in (self.organisation, f"{self.name}-templates"):
+                while packages := api.get(f"packages/{owner}?limit=50").json():
+                    for it in packages:
+                        place = f"{it['type']}/{quote(it['name'], safe='')}/{it['version']}"
+                        api.delete(f"packages/{owner}/{place}").raise_for_status()
+                for it in api.get(f"orgs/{owner}/repos?limit=50").json():
+                    api.delete(f"repos/{owner}/{it['name']}").raise_for_status()
+                api.delete(f"orgs/{owner}").raise_for_status()
+            for user in ("catalog", "reader", "builder", "puller"):
+                api.delete(f"admin/users/{self.name}-{user}?purge=true")
+
+    def _clear_argocd(self) -> None:
+        headers = {
+            "Authorization": f"Bearer {self.given['ARGOCD_TOKEN']}",
+            "Content-Type": "application/json",
+        }
+        url = f"{self.given['ARGOCD_URL']}/api/v1/"
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as api:
+            place = quote(f"{self.given['GITEA_URL']}/{self.organisation}/", safe="")
+            api.delete(f"repocreds/{place}").raise_for_status()
+            api.delete(f"projects/{self.name}").raise_for_status()
 
     def pause_database(self) -> list[psutil.Process]:
         """Have PostgreSQL answer nothing; return what has to be continued."""

@@ -6,14 +6,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests import postgresql
-from tests.argocd_rights import take_back
 from tests.journeys.installation import Installation, Json, wait_until
 from tests.production.replicated import Production, as_json, steps_done
 
@@ -40,8 +38,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
         made.serve("first")
         made.serve("second")
         yield made
-        made.stop()
-        take_back(Path(given["KUBECONFIG"]), made.name)
+        made.clear()
 
 
 def look(production: Production) -> dict[str, Json]:

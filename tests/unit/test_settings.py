@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from thinkube_catalog.domain.environment import PULL_SECRET
 from thinkube_catalog.settings import SettingsInvalidError, load_settings
+from thinkube_catalog.wiring.parts import conventions
 
 pytestmark = pytest.mark.usefixtures("without_settings")
 
 
 def test_without_any_setting_the_service_listens_on_loopback_alone() -> None:
     assert load_settings().host == "127.0.0.1"
+    assert conventions(load_settings()).pull_secret == ""
 
 
 def test_an_unknown_name_is_refused_with_the_near_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +138,23 @@ def test_an_address_of_a_gitea_that_is_no_plain_one_is_refused(
     monkeypatch.setenv("THINKUBE_GITEA_URL", url)
     with pytest.raises(SettingsInvalidError, match="plain web address"):
         load_settings()
+
+
+def test_what_pulls_images_has_an_account_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("THINKUBE_FORGE", "gitea")
+    monkeypatch.setenv("THINKUBE_GITEA_URL", "https://git.example.org")
+    monkeypatch.setenv("THINKUBE_GITEA_TOKEN", "canary-service")
+    monkeypatch.setenv("THINKUBE_BUILD_USER", "builder")
+    monkeypatch.setenv("THINKUBE_BUILD_TOKEN", "canary-builder")
+    monkeypatch.setenv("THINKUBE_PULL_TOKEN", "canary-puller")
+    with pytest.raises(SettingsInvalidError, match="needs THINKUBE_PULL_USER"):
+        load_settings()
+    monkeypatch.setenv("THINKUBE_PULL_USER", "puller")
+    assert conventions(load_settings()).pull_secret == PULL_SECRET
+    for writes in ("canary-service", "canary-builder"):
+        monkeypatch.setenv("THINKUBE_PULL_TOKEN", writes)
+        with pytest.raises(SettingsInvalidError, match="writes as well") as caught:
+            load_settings()
+        assert "canary" not in str(caught.value)

@@ -18,6 +18,7 @@ from thinkube_catalog.api.schemas.deployments import (
 )
 from thinkube_catalog.api.schemas.upgrades import (
     ProposalPage,
+    RemakePublic,
     UpgradeGiven,
     UpgradePublic,
     Withdrawn,
@@ -160,6 +161,13 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
     def remake_objects(name: Name, key: Key = "") -> RunPublic:
         """Bring into `k8s/` what somebody has changed in `thinkube.yaml`, by a commit on top."""
         return RunPublic.of(remaking.request(platform, name, key=key))
+
+    @router.get("/deployments/{name}/remake", summary="Preview k8s/ made anew", responses=CHANGED)
+    def preview_remake(name: Name) -> RemakePublic:
+        """Say what would change, file by file; writes nothing."""
+        remade = remaking.remake(platform, platform.deployments.get(name))
+        files = differences(remade.before, remade.files)
+        return RemakePublic.of({"files": files, "problems": remade.problems})
 
     @router.post("/deployments/{name}/cancel", status_code=202, summary="Cancel", responses=CHANGED)
     def cancel_run(name: Name) -> RunPublic:

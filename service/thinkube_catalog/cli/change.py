@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.prompt import Confirm
 
 from thinkube_catalog.cli.answers import ArgumentsInvalidError
+from thinkube_catalog.cli.differences import print_differences
 from thinkube_catalog.cli.options import AsJson, Project, Server, connect
 from thinkube_catalog.cli.output import Json, err, out, print_json, reported
 from thinkube_catalog.cli.runs import finish
@@ -71,6 +72,9 @@ def remake(
     context: typer.Context,
     project: Project,
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would change, line by line.")
+    ] = False,
     wait: Wait = True,
     server: Server = "",
     as_json: AsJson = False,
@@ -78,6 +82,9 @@ def remake(
     """Make k8s/ anew from a thinkube.yaml that was changed, by a commit on top."""
     with reported(as_document=as_json):
         client = connect(context, server)
+        if dry_run:
+            _print_remade(client.call("GET", f"/deployments/{project}/remake"), as_json=as_json)
+            return
         run = client.call("POST", f"/deployments/{project}/remake", key=str(uuid.uuid4()))
         finish(client, run, wait=wait, as_json=as_json)
 
@@ -127,6 +134,17 @@ def remove(
             **choice,  # type: ignore[arg-type] # as query
         )
         finish(client, run, wait=wait, as_json=as_json)
+
+
+def _print_remade(remade: Json, *, as_json: bool) -> None:
+    if as_json:
+        print_json(remade)
+        return
+    print_differences(remade["files"], lines=True)
+    for each in remade["problems"]:
+        out.print(f"[red]•[/red] {escape(str(Problem(**each)))}")
+    if not remade["files"]:
+        out.print("Nothing differs.")
 
 
 def _print_plan(plan: Json) -> None:

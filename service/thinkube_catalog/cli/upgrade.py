@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.syntax import Syntax
 
 from thinkube_catalog.cli.answers import ask_missing, raw_answers
 from thinkube_catalog.cli.deploy import form_of
+from thinkube_catalog.cli.differences import print_differences
 from thinkube_catalog.cli.options import (
     Answer,
     AnswersFile,
@@ -31,7 +31,6 @@ from thinkube_catalog.domain.questions import Form
 if TYPE_CHECKING:  # its HTTP client is heavy, and `tkt --help` calls nobody
     from thinkube_catalog.cli.client import Client
 
-_MARKS = {"added": "[green]A[/green]", "changed": "[yellow]M[/yellow]", "removed": "[red]D[/red]"}
 _WHY = {
     "content": "you and the template changed the same lines",
     "added": "you and the template made a file of that name",
@@ -174,10 +173,7 @@ def _print_plan(planned: Json, *, lines: bool) -> None:
         if each["name"] in planned["new"]:
             shown = f"{each['name']} = {each['value']!r}"
             out.print(f"[cyan]?[/cyan] {escape(shown)} [dim]new: {escape(each['help'])}[/dim]")
-    for each in planned["files"]:
-        out.print(f"{_MARKS[each['change']]} {escape(each['path'])}")
-        if lines and each["diff"]:
-            out.print(Syntax(each["diff"], "diff", background_color="default"))
+    print_differences(planned["files"], lines=lines)
     for path in planned["left_deleted"]:
         out.print(f"[dim]- {escape(path)} stays deleted, although the template changed it[/dim]")
     for each in planned["conflicts"]:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from thinkube_catalog.domain.catalog import Release
 from thinkube_catalog.domain.descriptor import Container, Descriptor, Variable
 
+PULL_SECRET = "thinkube-image-pull"  # noqa: S105 (the name of a Secret)
+"""The Secret by which images are pulled, in every namespace of ours where pulling asks for one."""
+
 
 @dataclass(frozen=True)
 class Conventions:
@@ -20,6 +23,7 @@ class Conventions:
     `platform_credentials` says that the installation puts the Secrets `<app>-mlflow-credentials`
     and `<app>-storage-credentials` into each namespace. `egress_cidrs` are private address ranges
     that applications may reach beside the cluster and the public internet.
+    `pull_secret` is the Secret that every namespace has for pulling images.
     `namespace_prefix` stands before a deployment's name in the name of its namespace.
     `builds` says that projects come with the workflow that builds their images, on runners with
     the label `build_runner`.

@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from thinkube_catalog.domain.builds import WORKFLOW_PATH
-from thinkube_catalog.domain.deployments import Deployment, Event, Run
+from thinkube_catalog.domain.deployments import Deployment, Event, Run, State
 from thinkube_catalog.domain.errors import CatalogError, InvalidError, Problem
 from thinkube_catalog.domain.forge import SKIP_BUILD, Build, BuildState, Commit, Repository
 from thinkube_catalog.domain.gitops import ApplicationStatus, Health
 from thinkube_catalog.operations.platform import Platform
+from thinkube_catalog.operations.showing import show_passed
 from thinkube_catalog.operations.steps import Again, Failed, seconds_between
 
 BUILT_WITHIN = 7200.0
@@ -48,11 +49,11 @@ def building(
     if build is None:
         expected = waited <= NOTICED_WITHIN and _builds(platform, repository, head)
         return _again(head, f"waiting for the build of {head.id[:12]}") if expected else None
-    if build.state is BuildState.FAILED:
-        return Failed((_failed(run, build),))
     if build.state is BuildState.RUNNING:
         return _wait(head, build) if waited <= BUILT_WITHIN else Failed((_slow(run, build),))
-    return None
+    if _has_moved(platform, repository, head.id):
+        return _again(head, _moved_words(head.id))
+    return Failed((_failed(run, build),)) if build.state is BuildState.FAILED else None
 
 
 def with_build(
@@ -70,8 +71,11 @@ def with_build(
     try:
         build = platform.forge.build(repository, wanted)
         due = build is None and _is_due(platform, deployment, repository)
+        moved = _is_news(deployment, build) and _has_moved(platform, repository, wanted)
     except CatalogError:
         return status
+    if moved:
+        return replace(status, health=Health.PROGRESSING, message=_moved_words(wanted))
     if build is not None and build.state is BuildState.FAILED:
         said = _failed_words(build)
         return replace(status, health=Health.DEGRADED, failed=True, message=said)
@@ -106,6 +110,24 @@ def _is_due(platform: Platform, deployment: Deployment, repository: Repository) 
     return _builds(platform, repository, head)
 
 
+def _is_news(deployment: Deployment, build: Build | None) -> bool:
+    """Say whether a build has ended of which nothing has been told yet."""
+    if build is None or build.state is BuildState.RUNNING:
+        return False
+    told = deployment.state in {State.DEGRADED, State.FAILED}
+    return build.state is BuildState.SUCCEEDED or not told
+
+
+def _has_moved(platform: Platform, repository: Repository, commit: str) -> bool:
+    """Say whether the branch is beyond a commit whose build has ended, by reading it anew.
+
+    A build ends with a push of its own, or is given up for somebody else's, and `head` may tell of
+    either a moment after the build's state does.
+    """
+    newest = platform.forge.history(repository, limit=1)
+    return bool(newest) and newest[0].id != commit
+
+
 def _waits(event: Event, commit: str) -> bool:
     told = event.details.get(_BUILDING)
     return told == commit if commit else bool(told)
@@ -114,6 +136,7 @@ def _waits(event: Event, commit: str) -> bool:
 def _follow(platform: Platform, deployment: Deployment, head: Commit) -> Again:
     changed = deployment.changed(platform.now(), commit=head.id)
     platform.deployments.save(replace(changed, problems=()))
+    show_passed(platform, deployment, head.id)
     platform.engine.sync(deployment.name, head.id)
     return Again(_SOON, f"bringing up {head.id[:12]}")
 
@@ -128,6 +151,10 @@ def _building_words(commit: str, build: Build | None) -> str:
         return words
     words += f" ({build.description})" if build.description else ""
     return f"{words}: {build.url}" if build.url else words
+
+
+def _moved_words(commit: str) -> str:
+    return f"the build of {commit[:12]} has ended, and something newer was pushed"
 
 
 def _failed_words(build: Build) -> str:

@@ -63,7 +63,8 @@ def with_objects(
     from thinkube_catalog.domain.kubernetes import project_files  # noqa: PLC0415
 
     _check_nothing_of_ours(tree, context)
-    context = replace(context, descriptor=tree.text(DESCRIPTOR_FILE))
+    said = tree.text(DESCRIPTOR_FILE) if DESCRIPTOR_FILE in tree else ""
+    context = replace(context, descriptor=said)
     made = dict(_objects(project_files, descriptor, context, images))
     if context.conventions.builds:
         made |= build_files(descriptor, context, tree)

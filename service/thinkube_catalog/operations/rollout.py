@@ -10,7 +10,7 @@ from thinkube_catalog.domain.forge import Commit, Forge, Repository, RolloutStat
 from thinkube_catalog.domain.gitops import Application, ApplicationStatus, Cause
 from thinkube_catalog.operations.building import building, seconds_building
 from thinkube_catalog.operations.platform import Platform
-from thinkube_catalog.operations.showing import show
+from thinkube_catalog.operations.showing import show, show_passed
 from thinkube_catalog.operations.steps import (
     Again,
     Done,
@@ -152,6 +152,7 @@ def _with_newest_commit(
     if head is None or head.id == deployment.commit:
         return deployment
     changed = deployment.changed(platform.now(), commit=head.id)
+    show_passed(platform, deployment, head.id)
     return platform.deployments.save(replace(changed, problems=()))
 
 

@@ -23,3 +23,9 @@ def show(platform: Platform, deployment: Deployment, state: RolloutState, words:
         platform.forge.show_rollout(repository, deployment.commit, state, said)
     except CatalogError as error:
         _log.warning("%s does not show how %s stands: %s", repository, deployment.commit, error)
+
+
+def show_passed(platform: Platform, deployment: Deployment, newer: str) -> None:
+    """Show that a commit is no longer waited for, since a newer one goes on in its place."""
+    if newer != deployment.commit:
+        show(platform, deployment, RolloutState.SUCCEEDED, f"goes on as {newer[:12]}")

@@ -29,7 +29,7 @@ from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 from thinkube_catalog.operations.rollout import describe, problem_of
-from thinkube_catalog.operations.showing import show
+from thinkube_catalog.operations.showing import show, show_passed
 
 POLL_SECONDS = 0.1
 _TICK = timedelta(microseconds=1)
@@ -163,6 +163,8 @@ def _observe(platform: Platform, before: Deployment) -> bool:
     event = _event(stamped, before, kind, status, told)
     saved = platform.deployments.save(stamped, event, seen=before.changed_at)
     if saved == stamped and kind in _SHOWN:
+        if _is_awaited(before):
+            show_passed(platform, before, stamped.commit)
         show(platform, stamped, _SHOWN[kind], event.message)
     return saved == stamped
 
@@ -202,6 +204,12 @@ def _seen(before: Deployment, status: ApplicationStatus) -> tuple[Deployment, Ev
         state = State.DEGRADED if before.healthy_commit else State.FAILED
         return replace(current, state=state), EventKind.ROLLOUT_FAILED
     return current, None
+
+
+def _is_awaited(deployment: Deployment) -> bool:
+    """Say whether a commit is being brought up of which nothing final has been told."""
+    coming_up = deployment.state in {State.DEPLOYING, State.ROLLING_OUT}
+    return coming_up and deployment.commit != deployment.healthy_commit
 
 
 def _following(platform: Platform, after: Deployment) -> Deployment:

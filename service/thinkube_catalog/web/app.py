@@ -13,17 +13,30 @@ from thinkube_catalog.web.routes import (
     deploy,
     deployment,
     deployments,
+    remake,
     template,
     upgrade,
 )
 from thinkube_catalog.web.routes import map as dependencies
 from thinkube_catalog.web.site import Site
 
+_PARTS = (
+    catalog,
+    template,
+    deploy,
+    deployments,
+    bulk,
+    deployment,
+    upgrade,
+    remake,
+    dependencies,
+)
+
 
 def install(app: FastAPI, site: Site) -> None:
     """Put the pages on an app that has the API already."""
     pages = APIRouter(include_in_schema=False)
-    for part in (catalog, template, deploy, deployments, bulk, deployment, upgrade, dependencies):
+    for part in _PARTS:
         pages.include_router(part.routes(site))
     pages.include_router(_static(site))
     app.include_router(pages, include_in_schema=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -258,6 +258,25 @@ class RevisionPage(Page):
     changes: tuple[FileChange, ...]
     left_out: int
     key: str
+
+
+@dataclass(frozen=True)
+class RemakePage(Page):
+    """What `k8s/` made anew would change; `problems` stand in the way."""
+
+    html: ClassVar[str] = "remake.html"
+    section: ClassVar[str] = "deployments"
+
+    deployment: Deployment
+    changes: tuple[FileChange, ...]
+    problems: tuple[Problem, ...]
+    key: str
+
+    def with_changes(self, changes: tuple[FileChange, ...]) -> RemakePage:
+        return replace(self, changes=changes)
+
+    def with_problems(self, problems: tuple[Problem, ...]) -> RemakePage:
+        return replace(self, problems=problems)
 
 
 @dataclass(frozen=True)

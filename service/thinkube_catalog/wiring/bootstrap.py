@@ -32,7 +32,15 @@ MANIFESTS = OWN_CATALOG.parent / "deploy" / "base"
 WEBHOOK_SECRET = PREFIX + "ARGOCD_WEBHOOK_SECRET"
 ARGOCD_TOKEN = PREFIX + "ARGOCD_TOKEN"
 
-_NAMES = ("forge", "gitea_url", "gitea_org", "templates_org", "public_url", "build_user")
+_NAMES = (
+    "forge",
+    "gitea_url",
+    "gitea_org",
+    "templates_org",
+    "public_url",
+    "build_user",
+    "pull_user",
+)
 _CLUSTER_NAMES = (
     *("engine", "argocd_url", "argocd_project", "argocd_namespace", "argocd_cluster"),
     *("namespace_prefix", "kubernetes_url", "kubernetes_ca"),
@@ -78,6 +86,7 @@ def gitea_plan(settings: Settings, wishes: Wishes) -> GiteaPlan:
         account=wishes.account,
         reader=wishes.reader if settings.engine == "argocd" else "",
         builder=settings.build_user,
+        puller="" if settings.container_registry else settings.pull_user,
         deployments=settings.gitea_org,
         templates=settings.templates_org,
         prefix=PREFIX,

@@ -8,16 +8,19 @@ from thinkube_catalog.adapters import machine
 from thinkube_catalog.adapters.argocd.doctor import ArgoCdView, check_argocd
 from thinkube_catalog.adapters.clocks import check_clock
 from thinkube_catalog.adapters.gitea.doctor import check_builder, check_gitea
+from thinkube_catalog.adapters.gitea.pulling import NAME as PULLS
+from thinkube_catalog.adapters.gitea.pulling import check_pulling
 from thinkube_catalog.adapters.gitea.reading import check_reading
 from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.adapters.instance import Instance
 from thinkube_catalog.adapters.kubernetes.doctor import check_cluster
 from thinkube_catalog.adapters.kubernetes.survey import Needed, survey_cluster
 from thinkube_catalog.adapters.reach import check_public
+from thinkube_catalog.adapters.registry import check_registry
 from thinkube_catalog.adapters.secret_store import SecretKeyInvalidError
 from thinkube_catalog.adapters.sql.doctor import check_database
 from thinkube_catalog.adapters.trust import trusting
-from thinkube_catalog.domain.checks import Check, failed, passed
+from thinkube_catalog.domain.checks import Check, failed, passed, warned
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.gitops import EngineUnavailableError
 from thinkube_catalog.operations.examination import Look
@@ -166,10 +169,30 @@ def _looks_at_cluster(settings: Settings) -> list[Look]:
         project=project_plan(settings),
     )
     return [
+        *([Look(PULLS, lambda: [_check_pulls(settings)])] if _pulls(settings) else []),
         Look("argocd", lambda: check_argocd(view)),
         Look("argocd clock", lambda: check_clock("argocd", clock, verify=True)),
         Look("cluster", lambda: _check_cluster(settings)),
     ]
+
+
+def _pulls(settings: Settings) -> bool:
+    """Say whether the cluster pulls images that a registry may ask an account for."""
+    built = bool(settings.build_token.get_secret_value())
+    return built or bool(settings.pull_token.get_secret_value())
+
+
+def _check_pulls(settings: Settings) -> Check:
+    user, token = settings.pull_user, settings.pull_token.get_secret_value()
+    registry = settings.container_registry
+    if not token:
+        message = "the cluster gets no token to pull images with"
+        mend = "set THINKUBE_PULL_USER and run tkt bootstrap, where nodes cannot pull by themselves"
+        return warned(PULLS, message, mend)
+    if registry:
+        mend = "set THINKUBE_PULL_USER and THINKUBE_PULL_TOKEN to an account that pulls there"
+        return check_registry(PULLS, f"https://{registry}", user, token, mend)
+    return check_pulling(settings.gitea_url, user, token, settings.gitea_org)
 
 
 def _check_cluster(settings: Settings) -> list[Check]:

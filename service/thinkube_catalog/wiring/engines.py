@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
+from thinkube_catalog.adapters.argocd.cluster import RegistryAccount
 from thinkube_catalog.adapters.argocd.desired import Placement
 from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
 from thinkube_catalog.adapters.argocd.engine import Options as ArgoCdOptions
 from thinkube_catalog.adapters.local_engine.engine import LocalEngine, Options
 from thinkube_catalog.domain.forge import Forge
 from thinkube_catalog.domain.gitops import GitOpsEngine
-from thinkube_catalog.domain.secrets import Secrets
+from thinkube_catalog.domain.secrets import Secrets, SecretValue
 from thinkube_catalog.settings import Settings
 from thinkube_catalog.wiring.clusters import open_cluster
 from thinkube_catalog.wiring.parts import conventions, sealing_keys
@@ -48,10 +49,16 @@ def _argocd(settings: Settings, forge: Forge, secrets: Secrets) -> Engine:
         address=lambda name: f"https://{name}.{names.domain_name}",
         pages=f"{settings.argocd_url.rstrip('/')}/applications/{settings.argocd_namespace}",
         read_token=settings.gitea_read_token.get_secret_value(),
+        puller=_puller(settings, names.container_registry),
         builds=forge.build,
     )
     client = ArgoCdClient(settings.argocd_url, settings.argocd_token.get_secret_value())
     return ArgoCdEngine(client, cluster, secrets, forge.head, options, cluster.close)
+
+
+def _puller(settings: Settings, registry: str) -> RegistryAccount | None:
+    token = settings.pull_token.get_secret_value()
+    return RegistryAccount(registry, settings.pull_user, SecretValue(token)) if token else None
 
 
 ENGINES: Mapping[str, Callable[[Settings, Forge, Secrets], Engine]] = {

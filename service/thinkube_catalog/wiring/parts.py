@@ -15,7 +15,7 @@ from thinkube_catalog.adapters.published import FRESH_SECONDS, PublishedCatalogs
 from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, keys_in
 from thinkube_catalog.domain.bindings import Provider
 from thinkube_catalog.domain.catalog import Catalogs, Source, TemplateSources
-from thinkube_catalog.domain.environment import Conventions
+from thinkube_catalog.domain.environment import PULL_SECRET, Conventions
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.publish import publish_catalog
 from thinkube_catalog.settings import ProviderSetting, Settings
@@ -51,6 +51,7 @@ def conventions(settings: Settings) -> Conventions:
         ingress_class=settings.ingress_class,
         service_monitors=settings.service_monitors,
         storage_class=settings.storage_class,
+        pull_secret=PULL_SECRET if settings.pull_token.get_secret_value() else "",
     )
 
 

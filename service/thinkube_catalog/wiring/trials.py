@@ -23,11 +23,16 @@ from thinkube_catalog.adapters.gitea.trials import (
 )
 from thinkube_catalog.adapters.gitea.webhooks import PROBE
 from thinkube_catalog.adapters.reach import NOBODY, check_signed, obstacles
-from thinkube_catalog.adapters.secret_store import SealingKey, keys_from, new_key
+from thinkube_catalog.adapters.secret_store import (
+    SealingKey,
+    SecretKeyInvalidError,
+    keys_from,
+    new_key,
+)
 from thinkube_catalog.adapters.sql.arrivals import SqlArrivals
 from thinkube_catalog.adapters.sql.database import NEWEST, Database
 from thinkube_catalog.domain.checks import Check, failed, passed, warned
-from thinkube_catalog.domain.errors import CatalogError, UnavailableError
+from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
 from thinkube_catalog.domain.forge import Arrivals
 from thinkube_catalog.operations.trial import Outcome, Sending, try_delivery
 from thinkube_catalog.settings import Settings
@@ -42,9 +47,18 @@ _AGAIN = "then run tkt doctor again"
 
 
 def known_keys(settings: Settings) -> tuple[SealingKey, ...]:
-    """Return the installation's keys; one for this moment where no service has made any yet."""
-    made = settings.secret_key.get_secret_value() or key_file(settings).exists()
-    return sealing_keys(settings) if made else keys_from(new_key())
+    """Return the installation's keys; one for this moment where no service has made any yet.
+
+    Raises SecretKeyInvalidError.
+    """
+    path = key_file(settings)
+    try:
+        made = settings.secret_key.get_secret_value() or path.exists()
+        return sealing_keys(settings) if made else keys_from(new_key())
+    except OSError as error:
+        mend = "run this as the user that the service runs as"
+        problem = Problem(f"{path} cannot be read ({error.strerror})", mend=mend)
+        raise SecretKeyInvalidError(problem) from error
 
 
 class ArrivalsUnseenError(UnavailableError):
@@ -102,10 +116,11 @@ class _ToArgoCd:
     name: ClassVar[str] = "gitea to argocd"
 
     def choose(self, places: Sequence[Place]) -> Place | None:
-        return next((it for it in places if self.marks.application_of(self._cloned(it))), None)
+        there = self.marks.applications() if places else {}
+        return next((it for it in places if self._cloned(it) in there), None)
 
     def attempt(self, place: Place, sending: Sending) -> list[Check]:
-        there = self.marks.application_of(self._cloned(place))
+        there = self.marks.applications().get(self._cloned(place))
         if there:
             return [self._attempt_with(there, place, sending)]
         with self.marks.probing(self._cloned(place)) as made:
@@ -251,7 +266,10 @@ def _attempt_with_probe(trials: Trials, wanted: Sequence[_Direction]) -> list[Ch
                 except CatalogError as error:
                     checks.append(_gone_wrong(each.name, error))
     except CatalogError as error:
-        checks += [_gone_wrong(name, error) for name in left or (f"gitea {PROBE}",)]
+        checks += [_gone_wrong(name, error) for name in left]
+        if not left:  # all is over but for its deletion
+            mend = "delete that repository, or run tkt doctor again in two minutes"
+            checks.append(warned(f"gitea {PROBE}", f"is still there: {error}", mend))
     return checks
 
 

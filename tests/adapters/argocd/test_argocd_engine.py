@@ -21,9 +21,12 @@ from tests.adapters.local_engine.projects import (
 from tests.argocd_objects import FAULT
 from tests.argocd_world import PREFIX, ArgoCdWorld, with_objects
 from tests.journeys.installation import wait_until
-from thinkube_catalog.adapters.argocd.cluster import Arrival
+from thinkube_catalog.adapters.argocd import pulls as pulling
+from thinkube_catalog.adapters.argocd.cluster import Arrival, RegistryAccount
 from thinkube_catalog.adapters.argocd.desired import MARKER, SERVING
+from thinkube_catalog.adapters.memory.cluster import MemoryCluster
 from thinkube_catalog.adapters.memory.forge import MemoryForge
+from thinkube_catalog.domain.environment import PULL_SECRET
 from thinkube_catalog.domain.forge import Build, BuildState, Commit, Signature
 from thinkube_catalog.domain.gitops import (
     Application,
@@ -506,6 +509,85 @@ def test_an_image_that_is_still_being_built_is_told_as_that(world: ArgoCdWorld) 
     assert status.causes[0].kind is CauseKind.BUILDING
 
 
+# Pulling images
+
+
+def puller(token: str) -> RegistryAccount:
+    return RegistryAccount("git.example.org", "puller", SecretValue(token))
+
+
+def pulls(world: ArgoCdWorld) -> dict[str, str]:
+    """Return what images of the application are pulled by, by the name of its Secret."""
+    there = world.cluster.namespaces[RECORD].pulls
+    return {name: account.token.reveal() for name, account in there.items()}
+
+
+def test_images_are_pulled_by_what_stands_in_the_namespace_and_nowhere_else(
+    world: ArgoCdWorld,
+) -> None:
+    engine = world.another_engine(puller=puller("pull-canary-3"))
+    engine.ensure_application(LEGAL_QA)
+    assert pulls(world) == {PULL_SECRET: "pull-canary-3"}
+    assert "pull-canary-3" not in json.dumps(world.argocd.the(RECORD).body)
+    commit = push(world.forge, project("one"))
+    world.cluster.namespaces[RECORD].pulls.clear()  # somebody has deleted it
+    engine.sync("legal-qa", commit.id)
+    assert pulls(world) == {PULL_SECRET: "pull-canary-3"}
+    engine.stop()
+
+
+def test_without_an_account_nothing_is_pulled_by_one(world: ArgoCdWorld) -> None:
+    world.engine.ensure_application(LEGAL_QA)
+    wait_healthy(world.engine, push(world.forge, project("one")))
+    assert pulls(world) == {}
+
+
+def test_another_account_reaches_what_runs_already_and_none_takes_it_back(
+    world: ArgoCdWorld,
+) -> None:
+    for token in ("first", "second", ""):
+        engine = world.another_engine(puller=puller(token) if token else None)
+        if token == "first":
+            engine.ensure_application(LEGAL_QA)
+        engine.start()
+        wanted = {PULL_SECRET: token} if token else {}
+        wait_until(lambda: pulls(world) == wanted, f"it is pulled by {token}")  # noqa: B023 (at once)
+        engine.stop()
+
+
+def test_a_cluster_that_is_away_when_the_service_starts_gets_the_account_later(
+    world: ArgoCdWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away(MemoryCluster):
+        asked = 0
+
+        def allow_pulls(self, *_arguments: object) -> None:
+            self.asked += 1
+            raise EngineUnavailableError("it is away")
+
+    world.engine.ensure_application(LEGAL_QA)
+    monkeypatch.setattr(pulling, "FIRST_PAUSE", 0.05)
+    away = Away()
+    engine = replace(world, cluster=away).another_engine(puller=puller("later"))
+    engine.start()
+    wait_until(lambda: away.asked > 1, "it is asked again")
+    monkeypatch.setattr(away, "allow_pulls", world.cluster.allow_pulls)
+    wait_until(lambda: pulls(world) == {PULL_SECRET: "later"}, "it has the account")
+    engine.stop()
+
+
+def test_what_a_replica_with_older_settings_makes_meanwhile_gets_the_account_a_while_later(
+    world: ArgoCdWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulling, "ONCE_MORE_AFTER", 1.0)
+    engine = world.another_engine(puller=puller("newer"))
+    engine.start()
+    older = world.another_engine(puller=puller("older"))
+    older.ensure_application(LEGAL_QA)
+    wait_until(lambda: pulls(world) == {PULL_SECRET: "newer"}, "it has the newer account")
+    engine.stop()
+
+
 # Removal
 
 
@@ -513,12 +595,15 @@ def test_without_volumes_claims_stay_and_the_next_of_that_name_finds_them(
     world: ArgoCdWorld,
 ) -> None:
     world.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
-    world.engine.ensure_application(WITH_TOKEN)
+    engine = world.another_engine(puller=puller("of the registry"))
+    engine.ensure_application(WITH_TOKEN)
     wait_healthy(world.engine, push(world.forge, project("one", STORES, secrets=["TOKEN"])))
-    (left,) = world.engine.remove_application("legal-qa", "deployment-1", volumes=False)
+    assert pulls(world) != {}
+    (left,) = engine.remove_application("legal-qa", "deployment-1", volumes=False)
+    engine.stop()
     assert "legal-qa-web-storage" in left
     there = world.cluster.namespaces[RECORD]
-    assert (there.claims, there.secrets) == (["legal-qa-web-storage"], {})
+    assert (there.claims, there.secrets, there.pulls) == (["legal-qa-web-storage"], {}, {})
     world.engine.ensure_application(Application("legal-qa", REPOSITORY, "deployment-2"))
     assert there.marker == "deployment-2"
 

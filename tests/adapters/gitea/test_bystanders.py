@@ -1,4 +1,4 @@
-"""What `tkt doctor` says of the token that Argo CD reads by, and of webhooks."""
+"""What `tkt doctor` says of the tokens that Argo CD and the cluster read by, and of webhooks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from tests.administered.gitea import Account, AdministeredGitea, Team, Token, administered_gitea
 from thinkube_catalog.adapters.gitea import Hook
+from thinkube_catalog.adapters.gitea.pulling import check_pulling
 from thinkube_catalog.adapters.gitea.reading import check_reading
 from thinkube_catalog.adapters.gitea.webhooks import check_webhooks
 from thinkube_catalog.domain.checks import Check
@@ -67,6 +68,54 @@ def test_one_that_does_not_see_our_repositories_is_told(gitea: AdministeredGitea
     check = look(gitea)
     assert (check.good, f"{ORG}/chat" in check.message, "team" in check.mend) == (False, True, True)
 
+
+# Who pulls
+
+
+def look_at_puller(gitea: AdministeredGitea, *scopes: str, units: tuple[str, ...] = ()) -> Check:
+    account = Account("x", tokens=[Token(3, "t", scopes, "pulling-token")])
+    gitea.accounts["puller"] = account
+    rights = {"permission": "none", "units_map": dict.fromkeys(units, "read")}
+    gitea.organisations[ORG].append(Team(10, "pullers", rights, {"puller"}))
+    before = gitea.state()
+    check = check_pulling(gitea.url, "puller", "pulling-token", ORG)
+    assert gitea.state() == before
+    return check
+
+
+def test_a_token_that_reads_images_and_no_more_is_good(gitea: AdministeredGitea) -> None:
+    check = look_at_puller(gitea, "read:package", units=("repo.packages",))
+    assert (check.good, check.warning) == (True, False)
+    assert check.message == f"puller reads the images of {ORG}, and nothing else"
+
+
+@pytest.mark.parametrize(
+    "scope", ["write:package", "read:repository", "read:organization", "read:user"]
+)
+def test_one_that_does_more_is_a_warning(gitea: AdministeredGitea, scope: str) -> None:
+    check = look_at_puller(gitea, "read:package", scope, units=("repo.packages",))
+    assert (check.good, check.warning, scope in check.message) == (True, True, True)
+
+
+def test_one_that_reads_no_images_is_told(gitea: AdministeredGitea) -> None:
+    assert look_at_puller(gitea, "read:repository").message == "the token lacks read:package"
+    check = look_at_puller(gitea, "read:package", units=("repo.code",))
+    assert (check.good, f"team of {ORG}" in check.mend) == (False, True)
+
+
+def test_one_that_is_not_accepted_is_told_by_its_setting(gitea: AdministeredGitea) -> None:
+    check = check_pulling(gitea.url, "puller", "unknown", ORG)
+    assert (check.good, "THINKUBE_PULL_TOKEN" in check.message) == (False, True)
+    assert not check_pulling("http://127.0.0.1:9", "puller", "unknown", ORG).good
+
+
+def test_what_is_not_there_yet_stands_in_no_tokens_way(gitea: AdministeredGitea) -> None:
+    look_at_puller(gitea, "read:package")
+    check = check_pulling(gitea.url, "puller", "pulling-token", "later")
+    assert (check.good, "no later yet" in check.message) == (True, True)
+
+
+# Webhooks
 
 HOOK = Hook(TARGET, lambda _id: SecretValue("secret"), lambda _secret: "abc")
 

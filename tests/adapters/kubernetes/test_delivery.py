@@ -7,10 +7,12 @@ import logging
 
 import pytest
 
-from tests.contracts.test_cluster import LABELS, ME, SECRET, supplies
+from tests.contracts.test_cluster import LABELS, ME, PULLS, SECRET, supplies
 from tests.kubernetes_stand_in import TOKEN, KubernetesStandIn
+from thinkube_catalog.adapters.argocd.cluster import RegistryAccount
 from thinkube_catalog.adapters.kubernetes import KubernetesCluster, cluster_access
 from thinkube_catalog.domain.gitops import EngineUnavailableError
+from thinkube_catalog.domain.secrets import SecretValue
 
 SPACE = "tkt-chat"
 CANARY = "canary-of-the-delivery"
@@ -36,9 +38,40 @@ def test_the_cluster_never_sends_a_value_back(
 ) -> None:
     cluster.deliver(SPACE, SECRET, supplies(A=CANARY), ME)
     cluster.deliver(SPACE, SECRET, supplies(A=CANARY, B="2"), ME)
-    cluster.release_namespace(SPACE, ME, SECRET)
+    cluster.release_namespace(SPACE, ME, (SECRET,))
     assert server.answered
     assert not any(ENCODED in each for each in server.answered)
+
+
+def test_what_images_are_pulled_by_is_written_as_kubelets_read_it_and_never_sent_back(
+    server: KubernetesStandIn, cluster: KubernetesCluster
+) -> None:
+    account = RegistryAccount("git.example.org", "puller", SecretValue(CANARY))
+    for _ in range(2):
+        cluster.allow_pulls(SPACE, PULLS, account, ME)
+    secret = server.objects["secrets", SPACE, PULLS]
+    assert secret["type"] == "kubernetes.io/dockerconfigjson"
+    assert secret["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "thinkube-catalog"}
+    assert list(secret["data"]) == [".dockerconfigjson"]
+    inside = base64.b64decode(secret["data"][".dockerconfigjson"]).decode()
+    assert CANARY in inside
+    assert not any(secret["data"][".dockerconfigjson"] in each for each in server.answered)
+
+
+def test_no_error_about_pulls_has_the_token(
+    server: KubernetesStandIn, cluster: KubernetesCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    account = RegistryAccount("git.example.org", "puller", SecretValue(CANARY))
+    for kind in ("echo", "500"):
+        fault = server.fault(kind, "/secrets/", times=1000)
+        with pytest.raises(EngineUnavailableError) as caught:
+            cluster.allow_pulls(SPACE, PULLS, account, ME)
+        fault.times = 0
+        said = f"{caught.value!r} {caught.value} {caplog.text}"
+        assert CANARY not in said
+        assert base64.b64encode(f"puller:{CANARY}".encode()).decode() not in said
+        assert CANARY not in repr(account)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_namespace_is_released_whatever_happens_on_the_way(
     cluster.ensure_namespace(SPACE, ME, LABELS)
     cluster.deliver(SPACE, SECRET, supplies(A="1"), ME)
     fault = server.fault(kind, at)
-    cluster.release_namespace(SPACE, ME, SECRET)
+    cluster.release_namespace(SPACE, ME, (SECRET,))
     assert fault.fired == 1
     assert server.find("secrets", SPACE, SECRET) is None
     cluster.ensure_namespace(SPACE, OTHER, LABELS)
@@ -124,7 +124,7 @@ def test_two_that_take_a_released_namespace_do_not_both_get_it(
     server: KubernetesStandIn, cluster: KubernetesCluster
 ) -> None:
     cluster.ensure_namespace(SPACE, ME, LABELS)
-    cluster.release_namespace(SPACE, ME, SECRET)
+    cluster.release_namespace(SPACE, ME, (SECRET,))
 
     def overtake(request: str) -> None:
         if request.startswith("PATCH"):
@@ -201,7 +201,7 @@ def test_a_token_that_is_not_accepted_is_said_to_be_bad(
 USES: dict[tuple[str, str], Callable[[KubernetesCluster], object]] = {
     ("get", "namespaces"): lambda it: it.remove_namespace(SPACE, ME),
     ("create", "namespaces"): lambda it: it.ensure_namespace("tkt-other", ME, LABELS),
-    ("patch", "namespaces"): lambda it: it.release_namespace(SPACE, ME, SECRET),
+    ("patch", "namespaces"): lambda it: it.release_namespace(SPACE, ME, (SECRET,)),
     ("delete", "namespaces"): lambda it: it.remove_namespace(SPACE, ME),
     ("list", "persistentvolumeclaims"): lambda it: it.claims(SPACE),
     ("create", "secrets"): lambda it: it.deliver(SPACE, SECRET, supplies(A="1"), ME),

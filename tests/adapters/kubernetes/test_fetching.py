@@ -91,7 +91,7 @@ def test_values_do_not_pass_through(
     store["chat/A", "value"] = CANARY
     delivery = fetching.deliver(SPACE, SECRET, supplies(A="mine"), ME)
     fetching.arrival(SPACE, SECRET)
-    fetching.release_namespace(SPACE, ME, SECRET)
+    fetching.release_namespace(SPACE, ME, (SECRET,))
     assert (delivery.missing, bool(delivery.revision)) == ((), True)
     assert not any(ENCODED in each or CANARY in each for each in server.answered)
     assert "mine" not in str(server.requests) + str(server.objects)

@@ -239,15 +239,22 @@ def test_what_was_changed_and_does_not_run_is_said_and_brought_in(person: Person
         watch.observe(person.scene.platform)
         page = person.see(DEPLOYMENT)
         assert "What you changed does not run" in page
+        assert f'href="{DEPLOYMENT}/remake"' in page
+        page = person.see(f"{DEPLOYMENT}/remake")
+        assert "1Gi" in page
         form = page.split(f'action="{DEPLOYMENT}/remake"')[1].partition("</form>")[0]
         sent = person.client.post(f"{DEPLOYMENT}/remake", data=_fields(form))
         assert sent.headers["location"] == DEPLOYMENT
         page = person.see(DEPLOYMENT)
         assert "What you changed does not run" not in page
         assert "k8s/ made anew" in page
+        assert "k8s/ says what thinkube.yaml says" in person.see(f"{DEPLOYMENT}/remake")
         push(person.scene, **{"thinkube.yaml": changed.replace("port: 8000", "port: many")})
         watch.observe(person.scene.platform)
         page = person.see(DEPLOYMENT)
+        assert "port must be a whole number" in page
+        assert f'href="{DEPLOYMENT}/remake"' not in page
+        page = person.see(f"{DEPLOYMENT}/remake")
         assert "port must be a whole number" in page
         assert f'action="{DEPLOYMENT}/remake"' not in page
 

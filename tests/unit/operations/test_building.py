@@ -232,6 +232,64 @@ def test_a_build_that_is_given_up_for_a_newer_push_fails_nothing(workshop: Works
     assert workshop.platform.deployments.get("chat").healthy_commit == workshop.head().id
 
 
+class Late(MemoryForge):
+    """Notes a moment later that somebody has pushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: Commit | None = None
+
+    def head(self, repository: Repository) -> Commit | None:
+        return self.late or super().head(repository)
+
+    def push(self) -> Commit:
+        """Push something that gives the build of the head up."""
+        self.late = super().head(CHAT)
+        assert self.late is not None
+        signature = Signature("Somebody", "somebody@example.org", A_MOMENT)
+        newer = self.publish(CHAT, FileTree({"main.py": File(b"print(2)")}), "Two", signature)
+        self.builds |= {self.late.id: FAILED, newer.id: RUNNING}
+        return newer
+
+
+def test_a_build_that_is_given_up_before_the_newer_push_is_noted_fails_nothing() -> None:
+    forge = Late()
+    workshop = a_workshop(forge)
+
+    def go(waited: float) -> None:
+        if waited >= 10 and forge.late is None and len(forge.history(CHAT)) == 1:
+            forge.push()
+        if waited >= 20:
+            forge.late = None
+            forge.builds[workshop.head().id] = SUCCEEDED
+
+    workshop.build_goes((0, RUNNING))
+    workshop.clock.happenings.append(go)
+    assert workshop.deploy().state is RunState.SUCCEEDED
+    assert workshop.platform.deployments.get("chat").healthy_commit == workshop.head().id
+    assert [each for each in workshop.said() if "something newer was pushed" in each]
+
+
+def test_a_build_that_has_ended_before_its_commit_is_noted_makes_older_images_no_healthy_ones() -> (
+    None
+):
+    forge = Late()
+    workshop = a_workshop(forge)
+
+    def go(waited: float) -> None:
+        if waited >= 10 and forge.late is None and len(forge.history(CHAT)) == 1:
+            forge.late = workshop.head()
+            workshop.commit_tag()
+        if waited >= 20:
+            forge.late = None
+
+    workshop.build_goes((0, RUNNING), (10, SUCCEEDED))
+    workshop.clock.happenings.append(go)
+    assert workshop.deploy().state is RunState.SUCCEEDED
+    assert SKIP_BUILD in workshop.head().message
+    assert workshop.platform.deployments.get("chat").healthy_commit == workshop.head().id
+
+
 def test_time_of_building_is_no_time_of_becoming_healthy(workshop: Workshop) -> None:
     with workshop.shelf.change() as world:
         world.patience = 10**6
@@ -305,6 +363,21 @@ def test_a_commit_shows_how_its_deployment_stands(workshop: Workshop) -> None:
     assert workshop.forge.rollouts == {workshop.head().id: (RolloutState.SUCCEEDED, "healthy")}
 
 
+def test_a_commit_whose_build_has_put_another_on_top_waits_no_longer(workshop: Workshop) -> None:
+    def tag(waited: float) -> None:
+        if waited >= 10 and SKIP_BUILD not in workshop.head().message:
+            workshop.commit_tag()
+
+    workshop.build_goes((0, RUNNING))
+    workshop.clock.happenings.append(tag)
+    workshop.deploy()
+    tagged, first = workshop.forge.history(CHAT)
+    assert workshop.forge.rollouts == {
+        first.id: (RolloutState.SUCCEEDED, f"goes on as {tagged.id[:12]}"),
+        tagged.id: (RolloutState.SUCCEEDED, "healthy"),
+    }
+
+
 def test_a_commit_shows_why_its_deployment_failed(workshop: Workshop) -> None:
     workshop.build_goes((0, FAILED))
     workshop.deploy()
@@ -369,6 +442,39 @@ def test_a_push_whose_build_fails_is_told_with_its_page(workshop: Workshop) -> N
     workshop.forge.builds[commit.id] = SUCCEEDED  # the job was run again
     watch.observe(workshop.platform)
     assert workshop.platform.deployments.get("chat").state is State.HEALTHY
+
+
+def test_a_pushs_build_that_a_newer_push_gives_up_is_no_failed_roll_out() -> None:
+    forge = Late()
+    workshop = a_workshop(forge)
+    first = pushed(workshop, RUNNING)
+    newer = forge.push()
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").state is State.ROLLING_OUT
+    forge.late = None
+    forge.builds[newer.id] = SUCCEEDED
+    for _ in range(3):
+        watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").healthy_commit == newer.id
+    told = workshop.platform.deployments.events("chat")
+    assert [each for each in told if each.kind is EventKind.ROLLOUT_FAILED] == []
+    assert first.id != newer.id
+
+
+def test_a_push_is_not_told_healthy_before_the_commit_of_its_build_is_noted() -> None:
+    forge = Late()
+    workshop = a_workshop(forge)
+    first = pushed(workshop, RUNNING)
+    forge.late = first
+    tagged = workshop.commit_tag()
+    forge.builds[first.id] = SUCCEEDED
+    watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").state is State.ROLLING_OUT
+    forge.late = None
+    for _ in range(3):
+        watch.observe(workshop.platform)
+    assert workshop.platform.deployments.get("chat").healthy_commit == tagged.id
+    assert workshop.forge.rollouts[first.id][1] == f"goes on as {tagged.id[:12]}"
 
 
 def test_a_push_that_nothing_builds_is_healthy_after_a_while(workshop: Workshop) -> None:

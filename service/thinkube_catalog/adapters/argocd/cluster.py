@@ -58,6 +58,15 @@ class Arrival:
         return bool(self.causes) and not self.revision
 
 
+@dataclass(frozen=True)
+class RegistryAccount:
+    """By whom images are pulled. The registry has no scheme, as in the names of its images."""
+
+    registry: str
+    user: str
+    token: SecretValue
+
+
 class Cluster(Protocol):
     """Namespaces of applications and what is in them beside what Argo CD puts there.
 
@@ -92,15 +101,25 @@ class Cluster(Protocol):
         """
         ...
 
+    def allow_pulls(
+        self, namespace: str, name: str, account: RegistryAccount | None, marker: str
+    ) -> None:
+        """Make the Secret of that name what images of the registry are pulled by, and no more.
+
+        Allowing the same again changes nothing; without an account there is no such Secret
+        afterwards. Raises NamespaceTakenError if the namespace has another marker.
+        """
+        ...
+
     def claims(self, namespace: str) -> Sequence[str]:
         """Name the volume claims in the namespace; none where there is no such namespace."""
         ...
 
-    def release_namespace(self, name: str, marker: str, secret: str) -> None:
+    def release_namespace(self, name: str, marker: str, secrets: tuple[str, ...]) -> None:
         """Keep the namespace and its claims for the next application of that name.
 
-        Deletes the delivered Secret and takes the marker off. Does nothing if there is no such
-        namespace, or it is released. Raises NamespaceTakenError if its marker is another.
+        Deletes the Secrets of those names and takes the marker off. Does nothing if there is no
+        such namespace, or it is released. Raises NamespaceTakenError if its marker is another.
         """
         ...
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
 from thinkube_catalog.adapters.argocd.applications import OPERATION_INFO, Applications
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient, LostAnswerError
-from thinkube_catalog.adapters.argocd.cluster import Cluster
+from thinkube_catalog.adapters.argocd.cluster import Cluster, RegistryAccount
 from thinkube_catalog.adapters.argocd.desired import (
     MANAGED,
     MARKER,
@@ -28,6 +28,7 @@ from thinkube_catalog.adapters.argocd.logs import read_logs
 from thinkube_catalog.adapters.argocd.looking import Closer
 from thinkube_catalog.adapters.argocd.minding import Minder
 from thinkube_catalog.adapters.argocd.progress import Stage, is_syncing, progress
+from thinkube_catalog.adapters.argocd.pulls import Pulls
 from thinkube_catalog.adapters.argocd.removal import Removal
 from thinkube_catalog.adapters.argocd.status import status_of
 from thinkube_catalog.adapters.argocd.supplies import Supplies, is_restartable
@@ -64,7 +65,8 @@ class Options:
     """How this installation uses Argo CD.
 
     `address` is where people reach an application that has routes. `read_token` is given to
-    Argo CD for each repository; empty where it has a credential template. `builds` says how the
+    Argo CD for each repository; empty where it has a credential template. `puller` is the account
+    by which images are pulled; None where the registry asks for none. `builds` says how the
     build of a commit's images is. Below `pages` Argo CD shows its records to people. Times are in
     seconds.
     """
@@ -73,6 +75,7 @@ class Options:
     address: Callable[[str], str] = _no_address
     pages: str = ""
     read_token: str = field(default="", repr=False)
+    puller: RegistryAccount | None = None
     builds: Callable[[Repository, str], Build | None] = _no_builds
     poll: float = POLL_SECONDS
     branch: float = 1.0
@@ -101,6 +104,7 @@ class ArgoCdEngine:
         self._follower = Follower(self._applications, options.poll)
         self._supplies = Supplies(secrets, cluster, self._applications, self._placement)
         self._closer = Closer(self._applications, self._build, self._supplies.arrival)
+        self._pulls = Pulls(self._applications, cluster, self._placement, options.puller)
         self._removal = Removal(self._applications, cluster, self._placement, options.removal)
         self._minder = Minder(
             self._applications, self._follower, self._placement, head, self._awaits, options.branch
@@ -110,9 +114,11 @@ class ArgoCdEngine:
         """Begin to follow applications."""
         self._follower.start()
         self._minder.start()
+        self._pulls.start()
 
     def stop(self) -> None:
         """Stop following them; what runs goes on running."""
+        self._pulls.stop()
         self._minder.stop()
         self._follower.stop(self._client.close)
         self._close()
@@ -126,6 +132,7 @@ class ArgoCdEngine:
             raise EngineBusyError(f"{application.name} is still being removed")
         labels = {**MANAGED, **NAMESPACE_LABELS, "app.kubernetes.io/name": application.name}
         self._cluster.ensure_namespace(name, application.marker, labels)
+        self._pulls.allow(application.name, application.marker)
         if self._options.read_token:
             url = self._placement.clone_url(application)
             self._applications.write_repository(url, self._options.read_token)
@@ -224,8 +231,9 @@ class ArgoCdEngine:
         self._forget(name)
 
     def _supplied(self, there: ArgoApplication) -> ArgoApplication:
-        """Deliver the secrets as they are now."""
+        """Deliver the secrets as they are now, and what images are pulled by."""
         notes = there.metadata.annotations
+        self._pulls.allow(notes[NAME], notes[MARKER])
         delivered = self._supplies.deliver(notes[NAME], notes[MARKER], secrets_of(there))
         if not self._supplies.restart_for(there, delivered):
             return there

@@ -17,6 +17,7 @@ from thinkube_catalog.adapters.argocd.client import LostAnswerError
 from thinkube_catalog.adapters.argocd.cluster import Cluster, NamespaceTakenError
 from thinkube_catalog.adapters.argocd.desired import SYNC_OPTIONS, Placement
 from thinkube_catalog.adapters.argocd.progress import is_syncing
+from thinkube_catalog.domain.environment import PULL_SECRET
 from thinkube_catalog.domain.gitops import EngineBusyError, EngineUnavailableError
 
 _PAUSE = 0.25
@@ -57,8 +58,8 @@ class Removal:
         try:
             claims = [] if volumes else list(self._cluster.claims(namespace))
             if claims:
-                secret = self._placement.secret_name(name)
-                self._cluster.release_namespace(namespace, marker, secret)
+                secrets = (self._placement.secret_name(name), PULL_SECRET)
+                self._cluster.release_namespace(namespace, marker, secrets)
                 kept = ", ".join(claims)
                 return [f"the stored files of {name}: {kept} in the namespace {namespace}"]
             left: Sequence[str] = self._cluster.remove_namespace(namespace, marker)

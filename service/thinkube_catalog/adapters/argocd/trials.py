@@ -73,23 +73,23 @@ class Marks:
         self._plan = plan
         self._read_token = read_token
 
-    def application_of(self, repository: str) -> str:
-        """Name an application on that repository; empty where there is none.
+    def applications(self) -> dict[str, str]:
+        """Name our applications, by the address of the repository that each is on.
 
         Raises EngineUnavailableError, EngineRefusedError.
         """
+        query = {"projects": self._plan.name, "fields": "items.metadata.name,items.spec"}
         with self._client() as client:
-            found = client.get("applications", {"projects": self._plan.name})
+            found = client.get("applications", query)
             there = found.expect("listing applications").read(_Applications).items or ()
-        names = (it.metadata.name for it in there if it.spec.source.repo == repository)
-        return next(names, "")
+        return {it.spec.source.repo: it.metadata.name for it in there}
 
     @contextmanager
     def probing(self, repository: str) -> Iterator[str]:
         """Give the name of an application on that repository that applies nothing.
 
         It has the credentials that a deployment's has. One that was left by somebody who was
-        interrupted is taken. Raises as `application_of`.
+        interrupted is taken. Raises as `applications`.
         """
         name = f"{self._plan.name}-doctor"
         query = {"upsert": "true", "validate": "false"}
@@ -110,7 +110,7 @@ class Marks:
     def complaint(self, name: str) -> str | None:
         """Return why Argo CD cannot read what an application is on; empty where it can.
 
-        None where it has not looked in time. Raises as `application_of`.
+        None where it has not looked in time. Raises as `applications`.
         """
         path, query = f"applications/{quote(name, safe='')}", {"project": self._plan.name}
         deadline = time.monotonic() + _FIRST_SECONDS

@@ -195,7 +195,8 @@ def _check_can_be_made(client: GiteaClient, account: str, owner: str, name: str)
         mend = "choose another with THINKUBE_GITEA_ORG or THINKUBE_TEMPLATES_ORG"
         return Check(name, good=False, message="is a person, not an organisation", mend=mend)
     if client.send("POST", "orgs", {"username": _RESERVED}).status == _INVALID:
-        return Check(name, good=True, message="is not there yet; it is made when first needed")
+        message = f"is not there yet, or hidden from {account}; it is made when first needed"
+        return passed(name, message)
     mend = f"make it, and add the account {account} to its team Owners; or let it make its own"
     message = f"is not there, and {account} may not make organisations"
     return Check(name, good=False, message=message, mend=mend)

@@ -53,7 +53,7 @@ class ProbeTakenError(ConflictError):
 
 class NoOrganisationError(NotFoundError):
     def __init__(self, organisation: str) -> None:
-        super().__init__(f"the organisation {organisation} is not there yet")
+        super().__init__(f"the organisation {organisation} is not there yet, or hidden from us")
 
 
 class _Config(BaseModel):

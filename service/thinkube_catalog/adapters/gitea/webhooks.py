@@ -74,7 +74,8 @@ def _judge(hook: Hook, told: dict[_Repository, set[str]]) -> Iterator[Check]:
             _NAME, message, f"{_START} anew; or run tkt doctor with the service's settings"
         )
     if told and not missing and not others:
-        yield passed(_NAME, f"{len(told)} repositories tell {hook.url} of pushes")
+        who = "one repository tells" if len(told) == 1 else f"{len(told)} repositories tell"
+        yield passed(_NAME, f"{who} {hook.url} of pushes")
 
 
 def _addresses(client: GiteaClient, organisation: str, name: str) -> set[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from thinkube_catalog.adapters.argocd.cluster import Arrival, Delivery, Supply
+from thinkube_catalog.adapters.argocd.cluster import Arrival, Delivery, RegistryAccount, Supply
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
 from thinkube_catalog.adapters.kubernetes.client import KubernetesClient
 from thinkube_catalog.adapters.kubernetes.delivery import Deliverer, WrittenSecrets
@@ -34,10 +34,9 @@ class KubernetesCluster:
         """
         self._client = KubernetesClient(access, seconds)
         self._namespaces = Namespaces(self._client)
+        self._written = WrittenSecrets(self._client, revision_key)
         self._deliverer: Deliverer = (
-            FetchedSecrets(self._client, store, revision_key, patience)
-            if store
-            else WrittenSecrets(self._client, revision_key)
+            FetchedSecrets(self._client, store, revision_key, patience) if store else self._written
         )
 
     def close(self) -> None:
@@ -59,12 +58,22 @@ class KubernetesCluster:
     def arrival(self, namespace: str, name: str) -> Arrival:
         return self._deliverer.arrival(namespace, name)
 
+    def allow_pulls(
+        self, namespace: str, name: str, account: RegistryAccount | None, marker: str
+    ) -> None:
+        self._namespaces.check_marker(namespace, marker)
+        if account is None:
+            self._written.withdraw(namespace, name)
+        else:
+            self._written.allow_pulls(namespace, name, account)
+
     def claims(self, namespace: str) -> Sequence[str]:
         return self._namespaces.claims(namespace)
 
-    def release_namespace(self, name: str, marker: str, secret: str) -> None:
+    def release_namespace(self, name: str, marker: str, secrets: tuple[str, ...]) -> None:
         if self._namespaces.is_held(name, marker):
-            self._deliverer.withdraw(name, secret)
+            for secret in secrets:
+                self._deliverer.withdraw(name, secret)
             self._namespaces.release(name, marker)
 
     def remove_namespace(self, name: str, marker: str) -> Sequence[str]:

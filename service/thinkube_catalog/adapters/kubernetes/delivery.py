@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
-from thinkube_catalog.adapters.argocd.cluster import Arrival, Delivery, Supply
+from thinkube_catalog.adapters.argocd.cluster import Arrival, Delivery, RegistryAccount, Supply
 from thinkube_catalog.adapters.kubernetes import rights
 from thinkube_catalog.adapters.kubernetes.client import (
     APPLY,
@@ -31,6 +31,7 @@ from thinkube_catalog.domain.gitops import EngineUnavailableError
 
 FORCED: Mapping[str, str | int] = {"fieldManager": FIELD_MANAGER, "force": "true"}
 _OF_DATA = "f:"
+_OPAQUE, _FOR_PULLS = "Opaque", "kubernetes.io/dockerconfigjson"
 _PAUSE = 0.2
 LETTING_GO_SECONDS = 10.0
 """How long External Secrets has to let go of a Secret that it made."""
@@ -98,17 +99,18 @@ class WrittenSecrets:
             key: each.value.reveal() for key, each in supplies.items() if each.value is not None
         }
         missing = tuple(key for key in supplies if key not in values)
-        written = self._apply(namespace, name, values)
+        written = self._put(namespace, name, values)
         if written.fetched:
             self._take_over(namespace, name)
-            written = self._apply(namespace, name, values)
-        added = sorted(written.keys_of() - values.keys())
-        if added:
-            self._drop(namespace, name, added)
+            self._put(namespace, name, values)
         return Delivery(revision_of(self._key, [namespace, name, values]), missing)
 
     def arrival(self, namespace: str, name: str) -> Arrival:  # noqa: ARG002 (a promise)
         return Arrival()
+
+    def allow_pulls(self, namespace: str, name: str, account: RegistryAccount) -> None:
+        """Make the Secret what kubelets log in to the registry with."""
+        self._put(namespace, name, {".dockerconfigjson": _docker_config(account)}, _FOR_PULLS)
 
     def withdraw(self, namespace: str, name: str) -> None:
         delete(self._client, rights.DELETE_SECRET, namespace, name)
@@ -124,10 +126,26 @@ class WrittenSecrets:
         while not self._client.ask(read).absent and time.monotonic() < deadline:
             time.sleep(_PAUSE)
 
-    def _apply(self, namespace: str, name: str, values: Mapping[str, str]) -> Written:
+    def _put(
+        self, namespace: str, name: str, values: Mapping[str, str], type_: str = _OPAQUE
+    ) -> Written:
+        """Make the Secret hold exactly these values; return it as it was on the way."""
+        written = self._apply(namespace, name, values, type_)
+        added = sorted(written.keys_of() - values.keys())
+        if added:
+            self._drop(namespace, name, added)
+        return written
+
+    def _apply(self, namespace: str, name: str, values: Mapping[str, str], type_: str) -> Written:
         data = {key: base64.b64encode(each.encode()).decode() for key, each in values.items()}
         metadata = {"name": name, "namespace": namespace, "labels": OURS}
-        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+        body = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "type": type_,
+            "data": data,
+        }
         call = Call(
             rights.WRITE_SECRET, namespace, name, query=FORCED, body=body, form=APPLY, hidden=True
         )
@@ -147,6 +165,16 @@ class WrittenSecrets:
                 hidden=True,
             )
         )
+
+
+def _docker_config(account: RegistryAccount) -> str:
+    """Return the file by which programs of containers find the account at a registry."""
+    user, token = account.user, account.token.reveal()
+    basic = base64.b64encode(f"{user}:{token}".encode()).decode()
+    return json.dumps(
+        {"auths": {account.registry: {"username": user, "password": token, "auth": basic}}},
+        sort_keys=True,
+    )
 
 
 def applied(client: KubernetesClient, call: Call) -> Answer:

@@ -52,7 +52,9 @@ MAKE_NAMESPACE = Right("create", NAMESPACES, "give an application a namespace of
 MARK_NAMESPACE = Right("patch", NAMESPACES, "set its labels and whose it is")
 DELETE_NAMESPACE = Right("delete", NAMESPACES, "remove an application with what it stored")
 LIST_CLAIMS = Right("list", CLAIMS, "say which volumes are left, and what holds them")
-MAKE_SECRET = Right("create", SECRETS, "deliver secrets to an application for the first time")
+MAKE_SECRET = Right(
+    "create", SECRETS, "deliver secrets, and what images are pulled by, for the first time"
+)
 WRITE_SECRET = Right("patch", SECRETS, "deliver them, by server-side apply")
 DELETE_SECRET = Right("delete", SECRETS, "take them back")
 MAKE_EXTERNAL = Right("create", EXTERNAL_SECRETS, "have External Secrets deliver them")

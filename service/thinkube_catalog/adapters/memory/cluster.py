@@ -11,6 +11,7 @@ from thinkube_catalog.adapters.argocd.cluster import (
     Arrival,
     Delivery,
     NamespaceTakenError,
+    RegistryAccount,
     Supply,
 )
 from thinkube_catalog.domain.gitops import EngineBusyError, EngineUnavailableError
@@ -37,6 +38,7 @@ class Namespace:
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: dict[str, Delivered] = field(default_factory=dict)
     arrivals: dict[str, Arrival] = field(default_factory=dict)
+    pulls: dict[str, RegistryAccount] = field(default_factory=dict)
     claims: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     going: bool = False
@@ -61,12 +63,7 @@ class MemoryCluster:
         self, namespace: str, name: str, supplies: Mapping[str, Supply], marker: str
     ) -> Delivery:
         with self._lock:
-            there = self.namespaces.get(namespace)
-            if there is None:
-                raise EngineUnavailableError(f"there is no namespace {namespace}")
-            _check(there, namespace, marker)
-            if there.going:
-                raise EngineBusyError(f"the namespace {namespace} is still being deleted")
+            there = self._held(namespace, marker)
             if supplies and name in there.arrivals:
                 return Delivery(there.arrivals[name].revision)
             values = {env: each.value for env, each in supplies.items() if each.value is not None}
@@ -84,18 +81,30 @@ class MemoryCluster:
             there = self.namespaces.get(namespace)
             return there.arrivals.get(name, Arrival()) if there else Arrival()
 
+    def allow_pulls(
+        self, namespace: str, name: str, account: RegistryAccount | None, marker: str
+    ) -> None:
+        with self._lock:
+            there = self._held(namespace, marker)
+            if account is None:
+                there.pulls.pop(name, None)
+            else:
+                there.pulls[name] = account
+
     def claims(self, namespace: str) -> Sequence[str]:
         with self._lock:
             there = self.namespaces.get(namespace)
             return sorted(there.claims) if there else []
 
-    def release_namespace(self, name: str, marker: str, secret: str) -> None:
+    def release_namespace(self, name: str, marker: str, secrets: tuple[str, ...]) -> None:
         with self._lock:
             there = self.namespaces.get(name)
             if there is not None:
                 _check(there, name, marker)
                 there.marker = ""
-                there.secrets.pop(secret, None)
+                for secret in secrets:
+                    there.secrets.pop(secret, None)
+                    there.pulls.pop(secret, None)
 
     def remove_namespace(self, name: str, marker: str) -> Sequence[str]:
         with self._lock:
@@ -108,6 +117,15 @@ class MemoryCluster:
                 return [f"{what} (held by {why})" for what, why in sorted(there.held.items())]
             del self.namespaces[name]
             return []
+
+    def _held(self, namespace: str, marker: str) -> Namespace:
+        there = self.namespaces.get(namespace)
+        if there is None:
+            raise EngineUnavailableError(f"there is no namespace {namespace}")
+        _check(there, namespace, marker)
+        if there.going:
+            raise EngineBusyError(f"the namespace {namespace} is still being deleted")
+        return there
 
 
 def _check(there: Namespace, name: str, marker: str) -> None:

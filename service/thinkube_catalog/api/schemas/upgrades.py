@@ -79,6 +79,13 @@ class Withdrawn(Wire):
     branches: list[str]
 
 
+class RemakePublic(Wire):
+    """What `k8s/` made anew would change. Nothing has been written anywhere."""
+
+    files: list[FileDifferencePublic] = Field(description="By path.")
+    problems: list[ProblemItem] = Field(description="What stands in the way.")
+
+
 class UpgradePublic(Wire):
     """What an upgrade would change. Nothing has been written anywhere."""
 

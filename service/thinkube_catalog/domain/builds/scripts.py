@@ -45,22 +45,37 @@ BUILD = (
 
 TEST = (
     _LOG_IN
-    + r"""container="$(buildah from --pull=false -- "${TEST_IMAGE:-$IMAGE:$GITHUB_SHA}")"
-trap 'rm -f "$REGISTRY_AUTH_FILE"; buildah rm "$container" > /dev/null' EXIT
+    + r"""container=""
+tidy() {
+  code=$?
+  rm -f "$REGISTRY_AUTH_FILE"
+  [ -z "$container" ] || buildah rm "$container" > /dev/null || true
+  [ "$code" -eq 0 ] || buildah rmi "$IMAGE:$GITHUB_SHA" > /dev/null || true
+}
+trap tidy EXIT
+container="$(buildah from --pull=false -- "${TEST_IMAGE:-$IMAGE:$GITHUB_SHA}")"
 buildah copy --quiet "$container" "./$FOLDER" /project > /dev/null
 buildah run --user 0:0 --workingdir /project --env HOME=/tmp \
   --env ADMIN_USERNAME=tkadmin --env ADMIN_PASSWORD=test \
   "$container" -- sh -c "$TEST_COMMAND"
 """
 )
-"""Runs the container's tests on the project's files, in its own image or in the one it names."""
+"""Runs the container's tests on the project's files, in its own image or in the one it names.
+
+An image that fails them goes: a runner that lasts would keep every one of them.
+"""
 
 PUSH = (
     _LOG_IN
-    + r"""buildah push --retry 5 --retry-delay 10s "$IMAGE:$GITHUB_SHA"
+    + r"""tidy() {
+  rm -f "$REGISTRY_AUTH_FILE"
+  buildah rmi "$IMAGE:$GITHUB_SHA" > /dev/null || true
+}
+trap tidy EXIT
+buildah push --retry 5 --retry-delay 10s "$IMAGE:$GITHUB_SHA"
 """
 )
-"""Pushes the image, which has passed its tests."""
+"""Pushes the image, which has passed its tests, and keeps none on the runner."""
 
 COMMIT_TAGS = (
     _CREDENTIALS

@@ -89,11 +89,6 @@ def _add_changing(router: APIRouter, site: Site) -> None:
         changes.retry(platform, name)
         return redirect(urls.deployment(name))
 
-    @router.post("/remake")
-    def remake(name: str, fields: SentFields) -> Response:
-        remaking.request(platform, name, key=fields.get("key"))
-        return redirect(urls.deployment(name))
-
     @router.post("/cancel")
     def cancel(name: str, fields: SentFields) -> Response:  # noqa: ARG001 (as above)
         changes.cancel(platform, name)

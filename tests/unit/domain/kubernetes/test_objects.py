@@ -16,7 +16,7 @@ from tests.unit.domain.kubernetes.samples import (
 )
 from tests.unit.domain.kubernetes.schemas import NEWEST, OLDEST, check
 from thinkube_catalog.domain.descriptor import Descriptor
-from thinkube_catalog.domain.environment import ApplicationContext
+from thinkube_catalog.domain.environment import ApplicationContext, Conventions
 from thinkube_catalog.domain.kubernetes import ObjectsInvalidError, project_files, read_context
 
 thorough = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -134,3 +134,18 @@ def _environment(documents: list[Plain]) -> list[tuple[str, object]]:
         for each in container.get("env", ())
         if "value" in each
     ]
+
+
+@pytest.mark.parametrize("name", ["web app", "fine-tuning", "nightly", "knative"])
+@pytest.mark.parametrize("secret", ["", "thinkube-image-pull"])
+def test_every_pod_pulls_by_its_account_which_names_the_secret_there_is(
+    name: str, secret: str
+) -> None:
+    context = a_context(conventions=Conventions(pull_secret=secret))
+    made = objects_of(DESCRIPTORS[name], context)
+    (account,) = [each for each in made if each["kind"] == "ServiceAccount"]
+    assert account.get("imagePullSecrets", []) == ([{"name": secret}] if secret else [])
+    pods = [pod for each in made if (pod := _pod(each))]
+    assert pods
+    assert {pod["serviceAccountName"] for pod in pods} == {account["metadata"]["name"]}
+    assert not any("imagePullSecrets" in pod for pod in pods)

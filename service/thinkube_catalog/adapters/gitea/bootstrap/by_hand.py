@@ -14,7 +14,12 @@ from thinkube_catalog.adapters.gitea.bootstrap.plan import (
     BUILD_TOKEN,
     BUILDER_TOKEN,
     BUILDERS,
+    PULL_TOKEN,
+    PULLER_SCOPES,
+    PULLER_TOKEN,
+    PULLERS,
     READ_CODE,
+    READ_IMAGES,
     READ_TOKEN,
     READER_SCOPES,
     READER_TOKEN,
@@ -47,6 +52,8 @@ def by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[st
         steps += _reader_by_hand(url, plan, password)
     if plan.builder:
         steps += _builder_by_hand(url, plan, password)
+    if plan.puller:
+        steps += _puller_by_hand(url, plan, password)
     return steps
 
 
@@ -56,6 +63,15 @@ def _builder_by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str
         ("The account of builds", [_curl(url, "admin/users", builder)]),
         _team_by_hand(url, plan, BUILDERS, plan.builder, WRITE_IMAGES),
         _token_by_hand(url, plan.builder, BUILDER_TOKEN, BUILD_SCOPES, plan.prefix + BUILD_TOKEN),
+    ]
+
+
+def _puller_by_hand(url: str, plan: GiteaPlan, password: str) -> list[tuple[str, list[str]]]:
+    puller = account_body(plan.puller, "pulls of images", password)
+    return [
+        ("The account of pulls", [_curl(url, "admin/users", puller)]),
+        _team_by_hand(url, plan, PULLERS, plan.puller, READ_IMAGES),
+        _token_by_hand(url, plan.puller, PULLER_TOKEN, PULLER_SCOPES, plan.prefix + PULL_TOKEN),
     ]
 
 

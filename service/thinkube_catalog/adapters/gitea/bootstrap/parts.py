@@ -12,7 +12,12 @@ from thinkube_catalog.adapters.gitea.bootstrap.plan import (
     BUILD_TOKEN,
     BUILDER_TOKEN,
     BUILDERS,
+    PULL_TOKEN,
+    PULLER_SCOPES,
+    PULLER_TOKEN,
+    PULLERS,
     READ_CODE,
+    READ_IMAGES,
     READ_TOKEN,
     READER_SCOPES,
     READER_TOKEN,
@@ -39,6 +44,7 @@ def gitea_parts(client: GiteaClient, administrator: str, plan: GiteaPlan, kept: 
         Token(client, plan.account, SERVICE_TOKEN, SCOPES, plan.prefix + TOKEN, kept),
         *(_reader_parts(client, plan, kept) if plan.reader else ()),
         *(_builder_parts(client, plan, kept) if plan.builder else ()),
+        *(_puller_parts(client, plan, kept) if plan.puller else ()),
     ]
 
 
@@ -57,4 +63,13 @@ def _builder_parts(client: GiteaClient, plan: GiteaPlan, kept: Kept) -> list[Par
         Account(client, plan.builder, "builds"),
         Membership(client, plan.deployments, BUILDERS, plan.builder, WRITE_IMAGES),
         Token(client, plan.builder, BUILDER_TOKEN, BUILD_SCOPES, setting, kept),
+    ]
+
+
+def _puller_parts(client: GiteaClient, plan: GiteaPlan, kept: Kept) -> list[Part]:
+    setting = plan.prefix + PULL_TOKEN
+    return [
+        Account(client, plan.puller, "pulls of images"),
+        Membership(client, plan.deployments, PULLERS, plan.puller, READ_IMAGES),
+        Token(client, plan.puller, PULLER_TOKEN, PULLER_SCOPES, setting, kept),
     ]
