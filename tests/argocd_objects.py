@@ -125,6 +125,11 @@ class Live:
         return version.partition("/")[0] if "/" in version else ""
 
     @property
+    def has_pods(self) -> bool:
+        """Whether pods are made from its template; of Knative's Service, by a Revision."""
+        return self.manifest["kind"] in _WORKLOADS or "knative" in self.group
+
+    @property
     def kept(self) -> bool:
         options = self.manifest["metadata"].get("annotations", {})
         return "Delete=false" in options.get("argocd.argoproj.io/sync-options", "")
@@ -136,7 +141,7 @@ class Live:
             return {"status": "Healthy"}
         if kind == "Job":
             return {"status": "Degraded" if self.failed else "Healthy"}
-        if kind not in _WORKLOADS:
+        if not self.has_pods:
             return None
         if self.failed:
             return {"status": "Degraded", "message": "exceeded its progress deadline"}
@@ -159,7 +164,7 @@ class Live:
 
     def start(self) -> None:
         """Make pods; those before go once these are well."""
-        if self.manifest["kind"] not in _WORKLOADS:
+        if not self.has_pods:
             return
         template = self.manifest["spec"]["template"]
         metadata = template.get("metadata", {})

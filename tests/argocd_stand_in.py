@@ -32,6 +32,7 @@ from tests.argocd_controller import (
 )
 from tests.argocd_objects import RESTARTED, Live, Refused, pod_manifest, stamp
 from tests.faulty import FaultyHandler, Reply, serving
+from tests.kubernetes_stand_in import merged
 from thinkube_catalog.adapters.memory.cluster import MemoryCluster
 from thinkube_catalog.domain.forge import Forge
 
@@ -357,13 +358,21 @@ class Call:
             self.argocd.restarts.append(asked["resourceName"])
             live.roll()
         elif self.method == "POST":
-            patch = json.loads(self.body)["metadata"]["annotations"]
-            live.manifest["metadata"].setdefault("annotations", {}).update(patch)
+            self._patch(live, json.loads(self.body))
         elif self.method == "DELETE":
             del there.live[(asked["kind"], asked["resourceName"])]
         observe(there)
         self.argocd.touch(there)
         return Reply(200, {"manifest": json.dumps(live.manifest)})
+
+    def _patch(self, live: Live, patch: dict[str, Any]) -> None:
+        if "spec" in patch:
+            before = live.manifest["spec"]["template"]
+            live.manifest["spec"]["template"] = merged(before, patch["spec"]["template"])
+            self.argocd.restarts.append(live.manifest["metadata"]["name"])
+            live.roll()
+        else:
+            live.manifest["metadata"] = merged(live.manifest["metadata"], patch["metadata"])
 
     @staticmethod
     def _pod(there: Record, name: str) -> tuple[Any, Live | None]:

@@ -37,6 +37,8 @@ _KINDS = {
     "secrets": "Secret",
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "externalsecrets": "ExternalSecret",
+    "clustersecretstores": "ClusterSecretStore",
+    "events": "Event",
 }
 _PAGES: dict[str, tuple[int, Any]] = {"/version": (200, {"major": "1", "minor": "35"})}
 _REVIEWS = ("authorization.k8s.io", "selfsubjectaccessreviews")
@@ -87,6 +89,7 @@ class KubernetesStandIn:
     used: set[Grant] = field(default_factory=set)
     answered: list[str] = field(default_factory=list)  # the bodies that callers got
     before: Callable[[str], object] = bool  # called with each request before it is answered
+    operators: list[Callable[[], None]] = field(default_factory=list)  # do their part before each
     version: int = 100
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -118,6 +121,9 @@ class KubernetesStandIn:
         metadata = made["metadata"]
         metadata.setdefault("uid", str(uuid.uuid4()))
         metadata["resourceVersion"] = str(self.version)
+        changed = before is None or before.get("spec") != made.get("spec")
+        generation = before["metadata"]["generation"] if before is not None else 0
+        metadata["generation"] = generation + changed
         if plural == "namespaces":
             made.setdefault("spec", {"finalizers": ["kubernetes"]})
             made.setdefault("status", {"phase": "Active"})
@@ -138,12 +144,16 @@ class KubernetesStandIn:
         for key, made in list(self.objects.items()):
             if key[0] == "namespaces" and "deletionTimestamp" in made["metadata"]:
                 self._tidy(key[2], made)
+        for operator in self.operators:
+            operator()
 
     def _tidy(self, name: str, made: Json) -> None:
         inside = [key for key in self.objects if key[1] == name]
         for key in inside:
             if not self.objects[key]["metadata"].get("finalizers"):
                 del self.objects[key]
+            else:
+                self.objects[key]["metadata"].setdefault("deletionTimestamp", _now())
         left = [self.objects[key] for key in inside if key in self.objects]
         if not left:
             del self.objects["namespaces", "", name]
@@ -360,12 +370,23 @@ class Call:
             self._admit("get")
             return 200, self._found()
         self._admit("list")
-        keys = sorted(it for it in self.cluster.objects if it[:2] == (self.plural, self.namespace))
+        inside = (it for it in self.cluster.objects if it[:2] == (self.plural, self.namespace))
+        keys = sorted(it for it in inside if self._is_chosen(self.cluster.objects[it]))
         start = int(self.query.get("continue", ["0"])[0])
         end = start + min(2, int(self.query.get("limit", ["500"])[0]))  # small, so that it pages
         rest = {"continue": str(end)} if end < len(keys) else {}
         items = [self.cluster.objects[key] for key in keys[start:end]]
         return 200, {"kind": "List", "metadata": rest, "items": items}
+
+    def _is_chosen(self, made: Json) -> bool:
+        for each in filter(None, ",".join(self.query.get("fieldSelector", [])).split(",")):
+            path, _, wanted = each.partition("=")
+            found: Any = made
+            for part in path.split("."):
+                found = found[part]
+            if found != wanted:
+                return False
+        return True
 
     def _review(self) -> tuple[int, Any]:
         wanted = self.body["spec"]["resourceAttributes"]
@@ -396,7 +417,7 @@ class Call:
         data = {key: it for key, it in made.get("data", {}).items() if key not in lost}
         rest = {key: it for key, it in self.body.items() if key not in {"metadata", "data"}}
         made |= rest | {"data": data | self.body.get("data", {})}
-        made["metadata"] |= self.body["metadata"]
+        made["metadata"] = merged(made["metadata"], self.body["metadata"])
         left = {name: keys - given for name, keys in owners.items()}
         made["metadata"]["managedFields"] = _managed({**left, manager: given})
         stored = self.cluster.store(self.plural, self.namespace, self.name, made)
@@ -420,13 +441,13 @@ class Call:
                 part, found["metadata"][part]
             ):
                 raise Refusal(409, "Conflict", "the object has been modified")
-        merged = _merged(found, self.body)
-        owners = _owners(merged)
-        keys = set(merged.get("data", {}))
+        made = merged(found, self.body)
+        owners = _owners(made)
+        keys = set(made.get("data", {}))
         if owners:
             owners = {name: mine & keys for name, mine in owners.items()}
-            merged["metadata"]["managedFields"] = _managed(owners)
-        return 200, self.cluster.store(self.plural, self.namespace, self.name, merged)
+            made["metadata"]["managedFields"] = _managed(owners)
+        return 200, self.cluster.store(self.plural, self.namespace, self.name, made)
 
     def _delete(self) -> tuple[int, Any]:
         self._admit("delete")
@@ -439,7 +460,10 @@ class Call:
             gone["metadata"].setdefault("deletionTimestamp", _now())
             gone["status"] = {"phase": "Terminating"}
             return 200, self.cluster.store("namespaces", "", self.name, gone)
-        del self.cluster.objects[self.plural, self.namespace, self.name]
+        if found["metadata"].get("finalizers"):
+            found["metadata"].setdefault("deletionTimestamp", _now())
+        else:
+            del self.cluster.objects[self.plural, self.namespace, self.name]
         if self.body.get("propagationPolicy") == "Orphan":
             for key, each in self.cluster.objects.items():
                 if key[1] == self.namespace:
@@ -467,7 +491,7 @@ def _managed(owners: dict[str, set[str]]) -> list[Json]:
     ]
 
 
-def _merged(there: Any, patch: Any) -> Any:
+def merged(there: Any, patch: Any) -> Any:
     """Apply a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
@@ -476,5 +500,5 @@ def _merged(there: Any, patch: Any) -> Any:
         if value is None:
             made.pop(key, None)
         else:
-            made[key] = _merged(made.get(key), value)
+            made[key] = merged(made.get(key), value)
     return made

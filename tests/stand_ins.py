@@ -70,6 +70,7 @@ class World:
     failed: dict[str, str] = field(default_factory=dict)
     polls: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)  # whose secrets have changed elsewhere
     renewed: dict[str, bool] = field(default_factory=dict)
     forge_down: int = 0  # how many of the forge's next answers do not come
     patience: int = 0  # how many looks a new version needs to become healthy
@@ -267,6 +268,7 @@ class StandInEngine:
             if theirs is None:
                 world.made.append(f"application {application.name}")
             world.applications[application.name] = application
+            world.outdated.discard(application.name)
 
     def sync(self, name: str, commit: str) -> None:
         with self._shelf.change() as world:
@@ -327,6 +329,7 @@ class StandInEngine:
             url=f"http://127.0.0.1/{name}" if serving else "",
             message="" if well else "starting",
             causes=(cause,) if failed else (),
+            outdated=name in world.outdated,
         )
 
 

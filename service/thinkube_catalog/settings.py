@@ -243,10 +243,15 @@ class Settings(BaseSettings):
         default="",
         description="ClusterSecretStore that External Secrets fetch from.",
     )
+    secret_entries: Literal["value", "deployment"] = Field(
+        default="value",
+        description="What the store has one entry for: each value, or each deployment, whose "
+        "values are its fields; then the entry `shared` has those of all.",
+    )
     secret_property: str = Field(
         default="",
-        description="Field of the store's entries that holds the value, where entries have fields "
-        "(as in Vault); empty means the whole entry.",
+        description="Field of the store's entries that holds the value, where each value has an "
+        "entry and entries have fields (as in Vault); empty means the whole entry.",
     )
 
     # The catalog
@@ -365,6 +370,12 @@ class Settings(BaseSettings):
             message = (
                 f"{PREFIX}SECRET_STORE is needed, because "
                 f"{PREFIX}SECRET_DELIVERY is external-secret"
+            )
+            raise ValueError(message)
+        if self.secret_entries == "deployment" and self.secret_property:  # noqa: S105 (a word)
+            message = (
+                f"{PREFIX}SECRET_PROPERTY has no use with {PREFIX}SECRET_ENTRIES=deployment, where "
+                "the fields are the values"
             )
             raise ValueError(message)
         return self

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contracts.clusters import Bench, live_bench, memory_bench, stand_in_bench
 from thinkube_catalog.adapters.argocd.cluster import (
+    Arrival,
     Cluster,
     NamespaceTakenError,
     RegistryAccount,
@@ -150,6 +151,12 @@ def test_the_revision_changes_with_a_value_or_a_name_and_with_nothing_else(
     ]
     found = [bench.cluster.deliver(space, SECRET, each, ME).revision for each in others]
     assert len({first, *found}) == 1 + len(others)
+
+
+def test_of_what_was_delivered_whole_nothing_is_said(bench: Bench, space: str) -> None:
+    assert bench.cluster.arrival(space, SECRET) == Arrival()
+    bench.cluster.deliver(space, SECRET, supplies(A="1", B=None), ME)
+    assert bench.cluster.arrival(space, SECRET) == Arrival()
 
 
 def test_delivering_nothing_takes_the_secret_away(bench: Bench, space: str) -> None:

@@ -57,6 +57,7 @@ def test_a_key_that_was_used_for_another_change_is_a_conflict(client: httpx.Clie
     for method, path, body in (
         ("DELETE", "/deployments/chat", None),
         ("POST", "/deployments/chat/rollback", {}),
+        ("POST", "/deployments/chat/renew", None),
     ):
         headers = {"Idempotency-Key": "click-1"}
         answer = client.request(method, f"/api/v1{path}", json=body, headers=headers)
@@ -112,6 +113,18 @@ def test_a_failed_run_says_why_and_goes_on_when_asked(scene: Scene, client: http
     scene.mend_versions()
     again = client.post("/api/v1/deployments/chat/retry")
     assert (again.status_code, again.json()["attempt"]) == (202, 2)
+    assert get(client, "/deployments/chat")["state"] == "healthy"
+
+
+def test_renewing_secrets_is_a_run_that_ends_healthy(client: httpx.Client) -> None:
+    deploy(client)
+    headers = {"Idempotency-Key": "click-2"}
+    first, again = (
+        client.post("/api/v1/deployments/chat/renew", headers=headers) for _ in range(2)
+    )
+    assert (first.status_code, again.json()["id"]) == (202, first.json()["id"])
+    run = get(client, f"/runs/{first.json()['id']}")
+    assert (run["kind"], run["state"]) == ("renew", "succeeded")
     assert get(client, "/deployments/chat")["state"] == "healthy"
 
 

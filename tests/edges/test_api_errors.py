@@ -39,6 +39,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, object]:
         ("GET", "/api/v1/deployments/none/history", "deployment-not-found"),
         ("GET", "/api/v1/deployments/none/removal-plan", "deployment-not-found"),
         ("POST", "/api/v1/deployments/none/retry", "deployment-not-found"),
+        ("POST", "/api/v1/deployments/none/renew", "deployment-not-found"),
         ("POST", "/api/v1/deployments/none/rollback", "deployment-not-found"),
         ("POST", "/api/v1/deployments/none/cancel", "deployment-not-found"),
         ("DELETE", "/api/v1/deployments/none", "deployment-not-found"),

@@ -211,6 +211,14 @@ def test_a_secret_is_taken_from_the_environment_or_the_store(tkt: CommandLine) -
     assert tkt.get("/deployments/two")["secrets"] == {"HF_TOKEN": "HF_TOKEN"}
 
 
+def test_a_secret_is_given_by_the_key_that_it_is_stored_under(tkt: CommandLine) -> None:
+    tkt.run("secret", "set", "OTHER", typed="stored\n")
+    assert tkt.run("deploy", "tkt-guarded", "one", "--secret", "HF_TOKEN=OTHER").exit_code == 0
+    assert tkt.get("/deployments/one")["secrets"] == {"HF_TOKEN": "OTHER"}
+    unknown = tkt.run("deploy", "tkt-guarded", "two", "--secret", "HF_TOKEN=NONE")
+    assert "there is no secret stored under NONE" in unknown.stderr
+
+
 def test_secrets_are_stored_listed_and_removed_without_showing(tkt: CommandLine) -> None:
     assert said(tkt, "secret", "set", "HF_TOKEN", typed=f"{CANARY}\n") == "HF_TOKEN is stored.\n"
     assert tkt.scene.secrets.get("HF_TOKEN").reveal() == CANARY
@@ -270,6 +278,11 @@ def test_logs_history_and_open_print_what_there_is(deployed: CommandLine) -> Non
     lines = said(deployed, "history", "chat").splitlines()
     assert lines[0].split() == ["COMMIT", "WHEN", "KIND", "HEALTHY", "SERVING", "MESSAGE"]
     assert " ".join(lines[1].split()).startswith("# # deploy yes yes ")
+
+
+def test_secrets_are_renewed_and_followed_until_it_is_healthy(deployed: CommandLine) -> None:
+    assert "✓ healthy    healthy at" in said(deployed, "renew", "chat")
+    assert deployed.run("renew", "none").exit_code == 3
 
 
 def test_a_rollback_needs_something_to_go_back_to(deployed: CommandLine) -> None:

@@ -63,6 +63,7 @@ def test_every_address_is_one_that_callers_rely_on(document: dict[str, Any]) -> 
         "POST /api/v1/deployments",
         "POST /api/v1/deployments/{name}/cancel",
         "POST /api/v1/deployments/{name}/remake",
+        "POST /api/v1/deployments/{name}/renew",
         "POST /api/v1/deployments/{name}/retry",
         "POST /api/v1/deployments/{name}/rollback",
         "POST /api/v1/deployments/{name}/upgrade",

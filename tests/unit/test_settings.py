@@ -55,6 +55,22 @@ def test_replicas_on_one_database_need_one_key(monkeypatch: pytest.MonkeyPatch) 
     assert [problem.field for problem in caught.value.problems] == ["THINKUBE_SECRET_KEY"]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"DELIVERY": "external-secret"}, "THINKUBE_SECRET_STORE is needed"),
+        ({"ENTRIES": "deployment", "PROPERTY": "value"}, "THINKUBE_SECRET_PROPERTY has no use"),
+    ],
+)
+def test_what_does_not_go_together_about_a_store_of_secrets_is_told(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"THINKUBE_SECRET_{name}", value)
+    with pytest.raises(SettingsInvalidError, match=told):
+        load_settings()
+
+
 def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THINKUBE_API_TOKEN", "canary-token")
     monkeypatch.setenv("THINKUBE_DATABASE_URL", "postgresql://u:canary-word@db/x")

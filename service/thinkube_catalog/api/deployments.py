@@ -142,6 +142,13 @@ def _add_changing(router: APIRouter, platform: Platform) -> None:
         return RunPublic.of(changes.retry(platform, name))
 
     @router.post(
+        "/deployments/{name}/renew", status_code=202, summary="Renew secrets", responses=CHANGED
+    )
+    def renew_secrets(name: Name, key: Key = "") -> RunPublic:
+        """Bring up the values that its secrets have now; what reads others is started anew."""
+        return RunPublic.of(changes.renew(platform, name, key=key))
+
+    @router.post(
         "/deployments/{name}/rollback", status_code=202, summary="Roll back", responses=CHANGED
     )
     def roll_back_deployment(name: Name, given: RollbackGiven, key: Key = "") -> RunPublic:

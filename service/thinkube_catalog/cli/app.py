@@ -27,6 +27,7 @@ PANELS: Mapping[str, Sequence[Callable[..., None]]] = {
         *(observe.ps, observe.status, observe.logs, observe.open_, observe.history),
         *(
             change.retry,
+            change.renew,
             upgrade.upgrade,
             change.rollback,
             change.remake,

@@ -1,4 +1,4 @@
-"""Changing deployments: `tkt retry`, `rollback`, `remake`, `cancel`, `remove`."""
+"""Changing deployments: `tkt retry`, `renew`, `rollback`, `remake`, `cancel`, `remove`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,21 @@ def retry(
     with reported(as_document=as_json):
         client = connect(context, server)
         run = client.call("POST", f"/deployments/{project}/retry")
+        finish(client, run, wait=wait, as_json=as_json)
+
+
+def renew(
+    context: typer.Context,
+    project: Project,
+    *,
+    wait: Wait = True,
+    server: Server = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start it anew with the values that its secrets have now, where they have changed."""
+    with reported(as_document=as_json):
+        client = connect(context, server)
+        run = client.call("POST", f"/deployments/{project}/renew", key=str(uuid.uuid4()))
         finish(client, run, wait=wait, as_json=as_json)
 
 

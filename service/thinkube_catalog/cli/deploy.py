@@ -46,9 +46,9 @@ def deploy(
         list[str] | None,
         typer.Option(
             "--secret",
-            metavar="NAME",
-            help="Give the application this secret: from the environment variable of "
-            "that name, else from the store, else asked for. May be repeated.",
+            metavar="NAME[=KEY]",
+            help="Give the application this secret: what is stored under a key; else from the "
+            "environment variable of that name, from the store, or asked for. May be repeated.",
         ),
     ] = None,
     defaults: Defaults = False,
@@ -116,8 +116,11 @@ def _secrets(client: Client, names: Sequence[str]) -> dict[str, Json]:
     stored = {entry["key"] for entry in client.call("GET", "/secrets")["items"]}
     given: dict[str, Json] = {}
     missing = []
-    for name in names:
-        if os.environ.get(name):
+    for asked in names:
+        name, _, key = asked.partition("=")
+        if key:
+            given[name] = {"stored": key}
+        elif os.environ.get(name):
             given[name] = {"value": os.environ[name]}
         elif name in stored:
             given[name] = {"stored": name}

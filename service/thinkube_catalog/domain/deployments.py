@@ -50,6 +50,7 @@ class RunKind(StrEnum):
     ROLLBACK = "rollback"
     UPGRADE = "upgrade"
     REMAKE = "remake"
+    RENEW = "renew"  # its secrets, with the values that they have now
     REMOVE = "remove"
 
 

@@ -96,7 +96,8 @@ class ApplicationStatus:
     `healthy_for(commit)` is the only reading of success. `url` is where people reach it; empty
     while it has no address. `failed` says that the engine has given up on `wanted` until a
     new commit or a sync comes. `page` is where the engine itself shows it to people; empty when it
-    has no pages.
+    has no pages. `outdated` says that secrets which the engine fetches from elsewhere have other
+    values by now than those that were brought up; making the application sure brings up these.
     """
 
     name: str
@@ -109,6 +110,7 @@ class ApplicationStatus:
     causes: tuple[Cause, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
     page: str = ""
+    outdated: bool = False
 
     def healthy_for(self, commit: str) -> bool:
         return self.health is Health.HEALTHY and self.serving == commit == self.wanted

@@ -1,4 +1,4 @@
-"""Changes of a deployment that exists: retry, roll back, remove, cancel; and its history."""
+"""Changes of a deployment that exists: retry, renew, roll back, remove, cancel; its history."""
 
 from __future__ import annotations
 
@@ -42,6 +42,14 @@ LONGEST_HISTORY = 200
 class NothingToRetryError(ConflictError):
     def __init__(self, name: str) -> None:
         super().__init__(f"the last run of {name} has not failed; there is nothing to retry")
+
+
+class NothingToRenewError(ConflictError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"nothing of {name} has been brought up yet, so its secrets cannot be renewed; "
+            f"see what its run says with: tkt status {name}",
+        )
 
 
 class NothingToCancelError(ConflictError):
@@ -99,6 +107,22 @@ def retry(platform: Platform, name: str) -> Run:
         )
     platform.runs.start(again)
     return again
+
+
+def renew(platform: Platform, name: str, *, key: str = "", by: str = "") -> Run:
+    """Bring up the values that its secrets have now; what reads others is started anew.
+
+    Raises DeploymentNotFoundError, NothingToRenewError, DeploymentBusyError, KeyReusedError.
+    """
+    deployment = platform.deployments.get(name)
+    if not deployment.commit:
+        raise NothingToRenewError(name)
+    asked: dict[str, object] = {"by": by}
+    if earlier := earlier_request(platform, deployment, RunKind.RENEW, key, asked):
+        return earlier
+    run = new_run(platform, deployment, RunKind.RENEW, key, asked)
+    changed = deployment.changed(platform.now(), state=deployment.coming_up, problems=())
+    return begin(platform, run, changed)
 
 
 def rollback(platform: Platform, name: str, to: str = "", *, key: str = "", by: str = "") -> Run:
@@ -251,6 +275,7 @@ ROLLBACK_STEPS = (
     HEALTHY,
 )
 
+RENEWAL_STEPS = (REGISTER, SYNC, HEALTHY)
 REMOVAL_STEPS = (
     Step("application", "Stop the application", remove_application),
     Step("secrets", "Delete its own secrets", remove_secrets),

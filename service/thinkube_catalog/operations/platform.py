@@ -26,6 +26,8 @@ class Platform:
     """Every port, gathered by `wiring` (or by a test).
 
     `runs_objects` says that the engine runs what `k8s/` holds, and not `thinkube.yaml` itself.
+    `secret_store` is what the engine fetches values of secrets from, in words; empty where it
+    gets those that `secrets` keeps.
     """
 
     catalogs: Catalogs
@@ -40,6 +42,7 @@ class Platform:
     conventions: Conventions = field(default_factory=Conventions)
     runs_objects: bool = False
     providers: tuple[Provider, ...] = ()
+    secret_store: str = ""
     deployments_owner: str = "thinkube-deployments"
     templates_owner: str = "thinkube-templates"
     now: Callable[[], datetime] = _now

@@ -53,6 +53,7 @@ _PLANS: Mapping[RunKind, tuple[Step, ...]] = {
     RunKind.ROLLBACK: changes.ROLLBACK_STEPS,
     RunKind.UPGRADE: upgrade.UPGRADE_STEPS,
     RunKind.REMAKE: remaking.STEPS,
+    RunKind.RENEW: changes.RENEWAL_STEPS,
     RunKind.REMOVE: changes.REMOVAL_STEPS,
 }
 _TITLES: Mapping[RunKind, str] = {
@@ -60,6 +61,7 @@ _TITLES: Mapping[RunKind, str] = {
     RunKind.ROLLBACK: "Rolling back",
     RunKind.UPGRADE: "Upgrading",
     RunKind.REMAKE: "Making k8s/ anew",
+    RunKind.RENEW: "Renewing the secrets of",
     RunKind.REMOVE: "Removing",
 }
 

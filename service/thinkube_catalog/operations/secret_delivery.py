@@ -40,8 +40,14 @@ def chosen_keys(
     declared: Iterable[SecretDeclaration],
     given: Given,
 ) -> dict[str, str]:
-    """Return the key for each environment name that has one: given, its own, or shared."""
+    """Return the key for each environment name that has one: given, its own, or shared.
+
+    Where values are fetched from elsewhere, what is needed is expected there among the shared.
+    """
     stored = {entry.key for entry in platform.secrets.entries()}
+    declared = tuple(declared)
+    if platform.secret_store:
+        stored |= {each.name for each in declared if each.required}
     keys: dict[str, str] = {}
     for name in dict.fromkeys([*(each.name for each in declared), *given]):
         value = given.get(name)
@@ -66,6 +72,9 @@ def problems(
     if declared is not None:
         names = [each.name for each in declared]
         found += [_undeclared(name, names) for name in given if name not in names]
+    if platform.secret_store:
+        typed = [name for name, value in given.items() if isinstance(value, SecretValue)]
+        return [*found, *(_kept_elsewhere(platform, deployment, name) for name in typed)]
     stored = {entry.key for entry in platform.secrets.entries()}
     wanted = ((name, key) for name, key in given.items() if isinstance(key, str) and key)
     found += [_not_stored(name, key) for name, key in wanted if key not in stored]
@@ -99,7 +108,9 @@ def adopt(platform: Platform, run: Run, names: Iterable[str]) -> None:
 
 
 def missing(platform: Platform, deployment: Deployment) -> list[Problem]:
-    """List the secrets that the deployment reads and that are not stored."""
+    """List the secrets that the deployment reads and that are not stored, if they should be."""
+    if platform.secret_store:
+        return []  # the engine says what is not there
     stored = {entry.key for entry in platform.secrets.entries()}
     wanted = sorted(deployment.secrets.items())
     return [_not_stored(name, key) for name, key in wanted if key not in stored]
@@ -184,6 +195,15 @@ def _undeclared(name: str, names: list[str]) -> Problem:
     declared = f"it declares {', '.join(names)}" if names else "it declares none"
     mend = f"did you mean {near[0]}?" if near else declared
     return Problem(f"the template declares no secret {name}", field=f"secrets.{name}", mend=mend)
+
+
+def _kept_elsewhere(platform: Platform, deployment: str, name: str) -> Problem:
+    key = own_key(deployment, name)
+    return Problem(
+        f"values of secrets are fetched from {platform.secret_store}, and none is taken here",
+        field=f"secrets.{name}",
+        mend=f"put it there and name its key: --secret {name}={key}, or {name} if it is shared",
+    )
 
 
 def _not_stored(name: str, key: str) -> Problem:

@@ -13,9 +13,10 @@ from thinkube_catalog.domain.deployments import (
     Event,
     EventKind,
     Run,
+    RunKind,
     State,
 )
-from thinkube_catalog.domain.errors import Problem, UnavailableError
+from thinkube_catalog.domain.errors import ConflictError, Problem, UnavailableError
 from thinkube_catalog.domain.forge import RolloutState
 from thinkube_catalog.domain.gitops import (
     ApplicationNotFoundError,
@@ -23,7 +24,7 @@ from thinkube_catalog.domain.gitops import (
     Health,
     LogLine,
 )
-from thinkube_catalog.operations import held, remaking, rollout, secret_delivery
+from thinkube_catalog.operations import changes, held, remaking, rollout, secret_delivery
 from thinkube_catalog.operations.building import with_build
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
@@ -142,6 +143,8 @@ def _observe(platform: Platform, before: Deployment) -> bool:
         )
     except UnavailableError:
         return False  # the engine's trouble says nothing about the application's
+    if status.outdated and _renewed(platform, before):
+        return True
     status = with_build(platform, before, status)
     after, kind = _seen(before, status)
     if kind is None:
@@ -164,6 +167,24 @@ def _observe(platform: Platform, before: Deployment) -> bool:
             show_passed(platform, before, stamped.commit)
         show(platform, stamped, _SHOWN[kind], event.message)
     return saved == stamped
+
+
+def _renewed(platform: Platform, deployment: Deployment) -> bool:
+    """Begin to bring up secrets that have other values elsewhere; say whether that was begun.
+
+    Not again where the last one failed before it had brought them up: that is for a person.
+    """
+    last = next(iter(platform.deployments.runs(deployment.name, limit=1)), None)
+    if last is not None and last.kind is RunKind.RENEW and last.state.ended:
+        ledger = platform.deployments.ledger(last.id)
+        done = {each.step for each in ledger if each.kind is EventKind.STEP_SUCCEEDED}
+        if rollout.SYNC.name not in done:
+            return False
+    try:
+        changes.renew(platform, deployment.name)
+    except ConflictError:
+        return False  # somebody, or another replica, was faster
+    return True
 
 
 def _seen(before: Deployment, status: ApplicationStatus) -> tuple[Deployment, EventKind | None]:

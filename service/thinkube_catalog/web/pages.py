@@ -106,7 +106,10 @@ class TemplatePage(Page):
 
 @dataclass(frozen=True)
 class SecretField:
-    """One secret that a template declares: chosen from the store, or typed once."""
+    """One secret that a template declares: chosen from the store, or typed once.
+
+    `typable` says whether one may be typed: not where values are fetched from elsewhere.
+    """
 
     name: str
     description: str
@@ -114,6 +117,7 @@ class SecretField:
     stored: tuple[str, ...]
     chosen: str
     typed: bool
+    typable: bool
     problem: Problem | None
 
 
@@ -160,6 +164,7 @@ class DeployPage(Page):
     questions: tuple[QuestionField, ...]
     kept: tuple[tuple[str, str], ...]
     secrets: tuple[SecretField, ...]
+    secret_store: str
     problems: tuple[Problem, ...]
     wrong: int
     name: str

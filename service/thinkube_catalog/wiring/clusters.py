@@ -28,7 +28,13 @@ def open_cluster(settings: Settings, keys: Sequence[SealingKey]) -> KubernetesCl
     )
 
 
+def secret_store(settings: Settings) -> str:
+    """Say in words where values of secrets are fetched from; empty where they are kept here."""
+    store = _store(settings)
+    return f"the ClusterSecretStore {store.name}" if store else ""
+
+
 def _store(settings: Settings) -> ExternalStore | None:
-    if settings.secret_delivery == "secret":  # noqa: S105 (a word)
+    if settings.engine != "argocd" or settings.secret_delivery == "secret":  # noqa: S105 (a word)
         return None
-    return ExternalStore(settings.secret_store, settings.secret_property)
+    return ExternalStore(settings.secret_store, settings.secret_property, settings.secret_entries)

@@ -54,7 +54,7 @@ _EXTERNAL_SECRETS = Needed(
     plural="externalsecrets",
     group_version="external-secrets.io/v1",
     why="THINKUBE_SECRET_DELIVERY is external-secret",
-    mend="install External Secrets, or set THINKUBE_SECRET_DELIVERY=secret",
+    mend="install External Secrets 0.16 or newer, or set THINKUBE_SECRET_DELIVERY=secret",
 )
 
 
@@ -200,7 +200,9 @@ def _check_cluster(settings: Settings) -> list[Check]:
         access = access_to_cluster(settings)
         return [
             *check_cluster(access),
-            *survey_cluster(access, settings.namespace_prefix, _needed(settings)),
+            *survey_cluster(
+                access, settings.namespace_prefix, _needed(settings), _external_store(settings)
+            ),
             *check_clock("cluster", f"{access.url}/version", _trust(access.ca)),
         ]
     except EngineUnavailableError as error:
@@ -213,12 +215,16 @@ def _trust(ca: object) -> ssl.SSLContext | bool:
     return ssl.create_default_context(cafile=str(ca)) if ca else True
 
 
-def _needed(settings: Settings) -> list[Needed]:
+def _external_store(settings: Settings) -> str:
     external = settings.secret_delivery == "external-secret"  # noqa: S105 (a word)
+    return settings.secret_store if external else ""
+
+
+def _needed(settings: Settings) -> list[Needed]:
     return [
         *([_HTTP_ROUTES] if settings.routing == "gateway" else []),
         *([_SERVICE_MONITORS] if settings.service_monitors else []),
-        *([_EXTERNAL_SECRETS] if external else []),
+        *([_EXTERNAL_SECRETS] if _external_store(settings) else []),
     ]
 
 

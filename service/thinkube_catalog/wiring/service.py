@@ -31,6 +31,7 @@ from thinkube_catalog.domain.secrets import SecretNotFoundError, SecretValue
 from thinkube_catalog.operations import connecting, runs, watch
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.settings import Settings
+from thinkube_catalog.wiring.clusters import secret_store
 from thinkube_catalog.wiring.engines import open_engine
 from thinkube_catalog.wiring.forges import (
     close_forge,
@@ -104,6 +105,7 @@ class CatalogService:
                 conventions=conventions(settings),
                 runs_objects=settings.engine == "argocd",
                 providers=providers(settings),
+                secret_store=secret_store(settings),
                 deployments_owner=settings.gitea_org,
                 templates_owner=settings.templates_org,
             ),

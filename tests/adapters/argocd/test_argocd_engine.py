@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.argocd_objects import FAULT
 from tests.argocd_world import PREFIX, ArgoCdWorld, with_objects
 from tests.journeys.installation import wait_until
 from thinkube_catalog.adapters.argocd import pulls as pulling
-from thinkube_catalog.adapters.argocd.cluster import RegistryAccount
+from thinkube_catalog.adapters.argocd.cluster import Arrival, RegistryAccount
 from thinkube_catalog.adapters.argocd.desired import MARKER, SERVING
 from thinkube_catalog.adapters.memory.cluster import MemoryCluster
 from thinkube_catalog.adapters.memory.forge import MemoryForge
@@ -31,6 +32,7 @@ from thinkube_catalog.domain.gitops import (
     Application,
     ApplicationNotFoundError,
     ApplicationTakenError,
+    Cause,
     CauseKind,
     EngineBusyError,
     EngineRefusedError,
@@ -44,6 +46,7 @@ LEGAL_QA = Application("legal-qa", REPOSITORY, "deployment-1")
 WITH_TOKEN = Application("legal-qa", REPOSITORY, "deployment-1", {"TOKEN": "legal-qa/TOKEN"})
 RECORD = f"{PREFIX}legal-qa"
 STORES = [container(volume="/data")]
+NIGHTLY = container(name="nightly", schedule="0 3 * * *", port=None, health=None)
 
 
 def with_fault(version: str, fault: str) -> FileTree:
@@ -194,6 +197,109 @@ def test_a_new_value_is_not_forgotten_by_a_stop_before_the_restart(world: ArgoCd
     assert world.argocd.restarts == ["legal-qa-web"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "restarted"),
+    [
+        ({"deployment": {"type": "knative"}}, ["legal-qa"]),
+        # The next Job reads new values by itself.
+        ({"containers": [container(), NIGHTLY]}, ["legal-qa-web"]),
+    ],
+    ids=["knative", "schedule"],
+)
+def test_a_new_value_reaches_what_is_no_workload_of_the_usual_kinds(
+    world: ArgoCdWorld, kind: dict[str, Any], restarted: list[str]
+) -> None:
+    world.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
+    world.engine.ensure_application(WITH_TOKEN)
+    commit = push(world.forge, project("one", secrets=["TOKEN"], **kind))
+    wait_healthy(world.engine, commit)
+    world.secrets.put("legal-qa/TOKEN", SecretValue("canary-8"))
+    for _ in range(2):
+        world.engine.ensure_application(WITH_TOKEN)
+        world.engine.sync("legal-qa", commit.id)
+    assert world.argocd.restarts == restarted
+    assert wait_healthy(world.engine, commit).causes == ()
+
+
+# Secrets that somebody else fetches
+
+
+def fetched(world: ArgoCdWorld, arrival: Arrival) -> None:
+    """Have the cluster say how far they have come, from now on."""
+    labels = {"app.kubernetes.io/managed-by": "thinkube-catalog"}
+    world.cluster.ensure_namespace(RECORD, WITH_TOKEN.marker, labels)
+    world.cluster.namespaces[RECORD].arrivals["legal-qa-secrets"] = arrival
+
+
+LACKING = Arrival(causes=(Cause(CauseKind.MISSING_SECRET, "the store lacks it"),), lacking=True)
+
+
+def test_what_the_store_lacks_is_the_one_cause_and_final(world: ArgoCdWorld) -> None:
+    fetched(world, LACKING)
+    world.engine.ensure_application(WITH_TOKEN)
+    commit = push(world.forge, project("one", secrets=["TOKEN"]))
+    status = wait_failed(world.engine, commit)
+    assert [each.message for each in status.causes] == ["the store lacks it"]
+    assert (status.health, status.serving, status.outdated) == (Health.DEGRADED, "", False)
+    assert SERVING not in world.argocd.the(RECORD).body["metadata"]["annotations"]
+    fetched(world, Arrival("first"))
+    world.engine.sync("legal-qa", commit.id)
+    assert wait_healthy(world.engine, commit).causes == ()
+    assert world.argocd.restarts == []  # nothing has run without them
+
+
+def test_a_store_that_may_come_back_is_waited_for_with_its_cause(world: ArgoCdWorld) -> None:
+    fetched(world, replace(LACKING, lacking=False))
+    world.engine.ensure_application(WITH_TOKEN)
+    push(world.forge, project("one", secrets=["TOKEN"]))
+    status = wait_for(world.engine, lambda it: bool(it.causes and it.wanted))
+    assert (status.failed, status.health) == (False, Health.PROGRESSING)
+    assert status.causes == LACKING.causes
+
+
+def test_values_that_changed_elsewhere_are_told_and_brought_up_when_asked(
+    world: ArgoCdWorld,
+) -> None:
+    fetched(world, Arrival("first"))
+    world.engine.ensure_application(WITH_TOKEN)
+    commit = push(world.forge, project("one", secrets=["TOKEN"]))
+    assert not wait_healthy(world.engine, commit).outdated
+    fetched(world, Arrival("second"))
+    another = world.another_engine()
+    assert another.status("legal-qa").outdated
+    assert world.argocd.restarts == []
+    another.ensure_application(WITH_TOKEN)
+    assert world.argocd.restarts == ["legal-qa-web"]
+    assert not another.status("legal-qa").outdated
+    another.stop()
+
+
+def test_what_ran_before_is_remembered_while_nothing_arrives(world: ArgoCdWorld) -> None:
+    fetched(world, Arrival("first"))
+    world.engine.ensure_application(WITH_TOKEN)
+    commit = push(world.forge, project("one", secrets=["TOKEN"]))
+    wait_healthy(world.engine, commit)
+    fetched(world, LACKING)
+    world.engine.ensure_application(WITH_TOKEN)
+    assert world.argocd.restarts == []
+    fetched(world, Arrival("second"))
+    world.engine.ensure_application(WITH_TOKEN)
+    assert world.argocd.restarts == ["legal-qa-web"]
+
+
+def test_a_cluster_that_does_not_say_how_secrets_have_arrived_hides_nothing_else(
+    world: ArgoCdWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
+
+    def away(namespace: str, name: str) -> Arrival:
+        raise EngineUnavailableError(f"no answer about {namespace} {name}")
+
+    monkeypatch.setattr(world.cluster, "arrival", away)
+    world.engine.ensure_application(WITH_TOKEN)
+    wait_healthy(world.engine, push(world.forge, project("one", secrets=["TOKEN"])))
+
+
 # Following
 
 
@@ -318,12 +424,13 @@ def test_a_person_s_operation_is_waited_for_and_our_own_older_one_is_ended(
     world: ArgoCdWorld,
 ) -> None:
     world.engine.ensure_application(LEGAL_QA)
-    wait_healthy(world.engine, push(world.forge, project("one")))
+    first = push(world.forge, project("one"))
+    wait_healthy(world.engine, first)
     world.argocd.controller_runs = False
     record = world.argocd.the(RECORD)
     with world.argocd.lock:
         record.body["operation"] = {
-            "sync": {"revision": "0" * 40},
+            "sync": {"revision": first.id},  # it may go on with that before it is ended
             "initiatedBy": {"username": "ada"},
             "retry": {},
         }

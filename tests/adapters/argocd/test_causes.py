@@ -300,6 +300,25 @@ OF_OBJECTS = {
         'storageclass "fast" not found',
         "THINKUBE_STORAGE_CLASS",
     ),
+    "a kind that only speaks for itself": (
+        Seen(
+            a_node("ExternalSecret", "Degraded", "could not get secret data from provider"),
+            {},
+            (
+                an_event("Created", "secret created", minutes=5),
+                an_event("UpdateFailed", "(key: theirs), err: Secret does not exist"),
+            ),
+        ),
+        CauseKind.UNKNOWN,
+        "(key: theirs), err: Secret does not exist",
+        "what it refers to",
+    ),
+    "one that says little": (
+        Seen(a_node("Service", "Degraded", "Revision chat-00002 failed"), {}),
+        CauseKind.UNKNOWN,
+        "is not well: Revision chat-00002 failed",
+        "see that object",
+    ),
     "job": (
         Seen(
             a_node("Job", "Degraded", "Job has reached the specified backoff limit"),

@@ -6,6 +6,7 @@ for those that carry the label of a fault.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +67,42 @@ def test_a_new_value_of_a_secret_replaces_simulated_pods(live: LiveWorld) -> Non
     live.engine.ensure_application(WITH_TOKEN)
     wait_until(lambda: before.isdisjoint(pods_of(live)), "others have taken over", 150)
     wait_healthy(live.engine, commit)
+
+
+@pytest.mark.skipif(
+    not os.environ.get("THINKUBE_TEST_KNATIVE"),
+    reason="THINKUBE_TEST_KNATIVE says whether the cluster has Knative's controller",
+)
+def test_a_new_value_of_a_secret_begins_one_revision_that_argo_cd_leaves_alone(
+    live: LiveWorld,
+) -> None:
+    live.secrets.put("legal-qa/TOKEN", SecretValue("canary-7"))
+    live.engine.ensure_application(WITH_TOKEN)
+    push(live.forge, project("one", secrets=["TOKEN"], deployment={"type": "knative"}))
+    wait_until(lambda: len(revisions_of(live)) == 1, "there is a Revision", 150)
+    live.engine.ensure_application(WITH_TOKEN)
+    live.secrets.put("legal-qa/TOKEN", SecretValue("canary-8"))
+    for _ in range(2):
+        live.engine.ensure_application(WITH_TOKEN)
+    wait_until(lambda: len(revisions_of(live)) == 2, "there is another Revision", 60)
+    seen = compared_at(live)
+    live.applications.refresh(RECORD, hard=True)
+    wait_until(lambda: compared_at(live) != seen, "Argo CD has looked at it again", 60)
+    record = live.applications.find(RECORD)
+    assert record is not None
+    assert (record.status.sync.status, len(revisions_of(live))) == ("Synced", 2)
+
+
+def revisions_of(live: LiveWorld) -> set[str]:
+    found = live.applications.find(RECORD)
+    if found is None or not found.status.resources:
+        return set()
+    return {node.uid for node in live.applications.tree(RECORD).of_kind("Revision")}
+
+
+def compared_at(live: LiveWorld) -> datetime | None:
+    found = live.applications.find(RECORD)
+    return found.status.reconciled_at if found else None
 
 
 def pods_of(live: LiveWorld) -> set[str]:

@@ -173,6 +173,17 @@ def test_a_stored_secret_is_chosen_by_name(with_secrets: Reader) -> None:
     assert with_secrets.stage.platform.deployments.get("x").secrets == {"HF_TOKEN": "SHARED"}
 
 
+def test_where_values_are_fetched_none_can_be_typed(with_secrets: Reader) -> None:
+    object.__setattr__(with_secrets.stage.platform, "secret_store", "the vault")
+    page = with_secrets.get(PAGE).text
+    assert "Fetched from the vault" in page
+    assert "v.HF_TOKEN" not in page
+    assert 'value="stored:HF_TOKEN" selected' in page
+    fields = {"action": "deploy", "key": "k", "a.project_name": "x"}
+    assert with_secrets.send(PAGE, fields).status_code == 303
+    assert with_secrets.stage.platform.deployments.get("x").secrets == {"HF_TOKEN": "HF_TOKEN"}
+
+
 def shown(form: Form, raw: dict[str, object] | None = None) -> list[tuple[str, str]]:
     """Return the fields that a browser would send back untouched."""
     raw = raw or {}

@@ -41,6 +41,14 @@ def test_there_is_nothing_to_retry_after_a_success(chat: Stage) -> None:
         changes.retry(chat.platform, "chat")
 
 
+def test_what_was_never_brought_up_has_no_secrets_to_renew(stage: Stage) -> None:
+    stage.world.forge_down = 10_000
+    deploy.request(stage.platform, DeploymentRequest(TEMPLATE, "chat"))
+    assert stage.platform.deployments.get("chat").state is State.FAILED
+    with pytest.raises(changes.NothingToRenewError):
+        changes.renew(stage.platform, "chat")
+
+
 def test_rolling_back_restores_the_earlier_files_by_a_commit_on_top(chat: Stage) -> None:
     first = chat.platform.deployments.get("chat").commit
     second = push(chat.shelf, "chat", "something else")

@@ -54,6 +54,15 @@ class Platforms(RuleBasedStateMachine):
             changes.retry(self.platform, name)
 
     @rule(name=NAMES)
+    def renew(self, name: str) -> None:
+        with suppress(*REFUSED):
+            changes.renew(self.platform, name)
+
+    @rule(name=NAMES)
+    def change_a_value_elsewhere(self, name: str) -> None:
+        self.stage.world.outdated.add(name)
+
+    @rule(name=NAMES)
     def roll_back(self, name: str) -> None:
         with suppress(*REFUSED):
             changes.rollback(self.platform, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.stage import Stage
@@ -34,6 +35,36 @@ def test_what_is_given_comes_before_its_own_and_that_before_the_shared(stage: St
     assert keys == {"HF_TOKEN": "chat/HF_TOKEN"}
     keys = secret_delivery.chosen_keys(stage.platform, "chat", DECLARED, {"HF_TOKEN": "OTHER"})
     assert keys == {"HF_TOKEN": "OTHER"}
+
+
+def test_where_values_are_fetched_what_is_needed_is_expected_there(stage: Stage) -> None:
+    platform = replace(stage.platform, secret_store="the vault")
+    assert secret_delivery.problems(platform, "chat", DECLARED, {}) == []
+    keys = secret_delivery.chosen_keys(platform, "chat", DECLARED, {})
+    assert keys == {"HF_TOKEN": "HF_TOKEN"}
+    chosen = {"HF_TOKEN": "chat/HF_TOKEN", "TRACE_KEY": "TRACE_KEY"}
+    assert secret_delivery.problems(platform, "chat", DECLARED, chosen) == []
+    assert secret_delivery.chosen_keys(platform, "chat", DECLARED, chosen) == chosen
+
+
+def test_where_values_are_fetched_none_is_taken(stage: Stage) -> None:
+    platform = replace(stage.platform, secret_store="the vault")
+    (problem,) = secret_delivery.problems(platform, "chat", DECLARED, {"HF_TOKEN": VALUE})
+    assert problem.message == "values of secrets are fetched from the vault, and none is taken here"
+    assert (problem.field, "--secret HF_TOKEN=chat/HF_TOKEN" in problem.mend) == (
+        "secrets.HF_TOKEN",
+        True,
+    )
+
+
+def test_a_deployment_whose_values_are_fetched_needs_none_here(stage: Stage) -> None:
+    platform = replace(stage.platform, secret_store="the vault")
+    secrets = {"HF_TOKEN": "HF_TOKEN"}
+    deploy.request(platform, DeploymentRequest(TEMPLATE, "chat", secrets=secrets))
+    found = stage.platform.deployments.get("chat")
+    assert secret_delivery.missing(platform, found) == []
+    assert found.secrets == secrets
+    assert secret_delivery.missing(stage.platform, found) != []
 
 
 def test_a_misspelt_secret_is_told_from_the_declared_ones(stage: Stage) -> None:

@@ -13,10 +13,13 @@ from thinkube_catalog.domain.deployments import (
     Deployment,
     DeploymentNotFoundError,
     EventKind,
+    Run,
+    RunKind,
+    RunState,
     State,
 )
 from thinkube_catalog.domain.gitops import Cause, CauseKind, Health
-from thinkube_catalog.operations import deploy, watch
+from thinkube_catalog.operations import changes, deploy, watch
 from thinkube_catalog.operations.deploy import DeploymentRequest
 
 
@@ -131,6 +134,44 @@ def test_what_keeps_it_from_coming_up_is_trouble_from_the_first_moment(
     assert _record(chat).state is state
     trouble = list(map(str, kinds)) if state is State.DEGRADED else []
     assert [each.message for each in _record(chat).problems] == trouble
+
+
+def runs_of(stage: Stage) -> list[tuple[RunKind, RunState]]:
+    runs: list[Run] = list(stage.platform.deployments.runs("chat"))
+    return [(run.kind, run.state) for run in runs]
+
+
+def test_secrets_that_have_changed_elsewhere_are_brought_up_by_a_run(chat: Stage) -> None:
+    chat.world.outdated.add("chat")
+    assert told(chat) == []  # its run tells
+    assert runs_of(chat)[:-1] == [(RunKind.RENEW, RunState.SUCCEEDED)]
+    assert chat.platform.deployments.get("chat").state is State.HEALTHY
+
+
+def test_a_renewal_that_cannot_begin_its_work_waits_for_a_person(chat: Stage) -> None:
+    ours = chat.world.applications["chat"]
+    chat.world.applications["chat"] = replace(ours, marker="somebody else's")
+    chat.world.outdated.add("chat")
+    told(chat)
+    assert runs_of(chat)[:-1] == [(RunKind.RENEW, RunState.FAILED)]
+    chat.world.applications["chat"] = ours
+    changes.retry(chat.platform, "chat")
+    assert runs_of(chat)[:-1] == [(RunKind.RENEW, RunState.SUCCEEDED)]
+
+
+def test_a_value_that_breaks_it_is_told_and_the_next_one_brought_up(chat: Stage) -> None:
+    chat.world.outdated.add("chat")
+    chat.world.failed["chat"] = chat.world.serving.pop("chat")
+    chat.world.broken.add("chat")
+    assert told(chat)[-1] == (EventKind.HEALTH_CHANGED, "degraded")
+    chat.world.broken.clear()
+    chat.world.outdated.add("chat")
+    told(chat)
+    assert runs_of(chat)[:-1] == [
+        (RunKind.RENEW, RunState.SUCCEEDED),
+        (RunKind.RENEW, RunState.FAILED),
+    ]
+    assert chat.platform.deployments.get("chat").state is State.HEALTHY
 
 
 def test_an_application_removed_behind_our_back_is_told(chat: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,13 +20,14 @@ from thinkube_catalog.adapters.argocd.answers import (
     Tree,
 )
 from thinkube_catalog.adapters.argocd.client import Answer, ArgoCdClient, LostAnswerError, read
-from thinkube_catalog.adapters.argocd.desired import MANAGED, is_as_wanted
+from thinkube_catalog.adapters.argocd.desired import MANAGED, SYNC_OPTIONS, is_as_wanted
 from thinkube_catalog.domain.gitops import EngineBusyError
 
 OPERATION_INFO = "thinkube-operation"
 """The entry of a sync's infos by which it is known to be ours."""
 
 _NOT_FOUND, _INVALID = 404, 400
+_RESTARTED = "kubectl.kubernetes.io/restartedAt"
 _REFRESH_SECONDS = 2.0
 _SELECTOR = ",".join(f"{key}={value}" for key, value in MANAGED.items())
 
@@ -166,11 +168,8 @@ class Applications:
 
     def keep(self, record: str, resource: Resource) -> None:
         """Have a deletion leave one object where it is."""
-        patch = '{"metadata":{"annotations":{"argocd.argoproj.io/sync-options":"Delete=false"}}}'
-        query = {**self._naming(resource), "patchType": "application/merge-patch+json"}
-        answer = self._client.send("POST", f"{_path(record)}/resource", query, patch)
-        if not _is_absent(answer):
-            answer.expect(f"keeping {resource.kind} {resource.name}")
+        annotations = {SYNC_OPTIONS: "Delete=false"}
+        self._patch(record, resource, {"metadata": {"annotations": annotations}}, "keeping")
 
     def remove(self, record: str, resource: Resource) -> None:
         """Delete one object; a sync makes it anew."""
@@ -180,11 +179,29 @@ class Applications:
 
     def restart(self, record: str, resource: Resource) -> None:
         """Replace the pods of a workload, in its own careful way."""
+        if "knative" in resource.group:
+            self._begin_revision(record, resource)  # Argo CD has no action for these
+            return
         body = {**self._naming(resource), "name": record, "action": "restart"}
         path = f"{_path(record)}/resource/actions/v2"
         answer = self._client.send("POST", path, None, body)
         if not _is_absent(answer):
             answer.expect(f"restarting {resource.kind} {resource.name}")
+
+    def _begin_revision(self, record: str, resource: Resource) -> None:
+        """Have Knative begin a new Revision, which takes the requests once it is ready."""
+        annotations = {_RESTARTED: datetime.now(UTC).isoformat(timespec="seconds")}
+        template = {"metadata": {"annotations": annotations}}
+        self._patch(record, resource, {"spec": {"template": template}}, "restarting")
+
+    def _patch(
+        self, record: str, resource: Resource, patch: Mapping[str, object], doing: str
+    ) -> None:
+        query = {**self._naming(resource), "patchType": "application/merge-patch+json"}
+        path = f"{_path(record)}/resource"
+        answer = self._client.send("POST", path, query, json.dumps(patch))
+        if not _is_absent(answer):
+            answer.expect(f"{doing} {resource.kind} {resource.name}")
 
     def log(self, record: str, node: Node, query: Mapping[str, str | int]) -> list[LogEntry]:
         """Return the lines of one pod in order."""

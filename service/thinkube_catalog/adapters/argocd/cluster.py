@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from thinkube_catalog.domain.errors import ConflictError
+from thinkube_catalog.domain.gitops import Cause
 from thinkube_catalog.domain.secrets import SecretValue
 
 
@@ -29,12 +30,32 @@ class Delivery:
     """What was delivered.
 
     `revision` is a word that stays the same until one of the values (or names) changes, also
-    across restarts and replicas; it tells nothing about them, not even to who can guess.
+    across restarts and replicas; it tells nothing about them, not even to who can guess. It is
+    empty where there are no values: none is to be delivered, or they have not been fetched yet.
     `missing` are the names that have no value.
     """
 
     revision: str
     missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """How far values have come that somebody else fetches.
+
+    `revision` is that of `Delivery` for the values that are there now: another one says that they
+    have changed since. It is empty until all of them are there. `causes` say why they are not, or
+    why newer ones are not; `lacking` that their store does not have one of them.
+    """
+
+    revision: str = ""
+    causes: tuple[Cause, ...] = ()
+    lacking: bool = False
+
+    @property
+    def awaited(self) -> bool:
+        """Whether what reads them cannot run yet."""
+        return bool(self.causes) and not self.revision
 
 
 @dataclass(frozen=True)
@@ -67,8 +88,16 @@ class Cluster(Protocol):
         """Make the Secret of that name hold exactly these values, by environment name.
 
         Names without a value are left out and reported. Delivering the same again changes
-        nothing. An empty mapping makes sure that there is no such Secret. Raises
+        nothing. An empty mapping makes sure that there is no such Secret. Where somebody else
+        fetches the values, has them fetched anew and waits a moment for that. Raises
         NamespaceTakenError if the namespace has another marker.
+        """
+        ...
+
+    def arrival(self, namespace: str, name: str) -> Arrival:
+        """Say how far a delivered Secret has come that somebody else fills.
+
+        Says nothing of one that was delivered whole, and of none.
         """
         ...
 

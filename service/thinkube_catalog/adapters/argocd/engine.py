@@ -102,12 +102,12 @@ class ArgoCdEngine:
         self._placement = options.placement
         self._applications = Applications(client, self._placement.project)
         self._follower = Follower(self._applications, options.poll)
-        self._closer = Closer(self._applications, self._build)
         self._supplies = Supplies(secrets, cluster, self._applications, self._placement)
+        self._closer = Closer(self._applications, self._build, self._supplies.arrival)
         self._pulls = Pulls(self._applications, cluster, self._placement, options.puller)
         self._removal = Removal(self._applications, cluster, self._placement, options.removal)
         self._minder = Minder(
-            self._applications, self._follower, self._placement, head, options.branch
+            self._applications, self._follower, self._placement, head, self._awaits, options.branch
         )
 
     def start(self) -> None:
@@ -195,6 +195,9 @@ class ArgoCdEngine:
         if there is None or not self._is_ours(there):
             raise ApplicationNotFoundError(name)
         return there
+
+    def _awaits(self, there: ArgoApplication) -> bool:
+        return self._closer.look(there).arrival.awaited
 
     def _unread(self, there: ArgoApplication) -> str:
         """Return the commit that Argo CD cannot read; empty where it names one itself."""

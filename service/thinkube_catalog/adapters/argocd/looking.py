@@ -13,6 +13,7 @@ from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Node, Tree
 from thinkube_catalog.adapters.argocd.applications import Applications
 from thinkube_catalog.adapters.argocd.causes import Evidence, Seen, causes_of
 from thinkube_catalog.adapters.argocd.causes.evidence import items, mapping
+from thinkube_catalog.adapters.argocd.cluster import Arrival
 from thinkube_catalog.adapters.argocd.progress import Stage, progress
 from thinkube_catalog.adapters.argocd.status import Details, newest_pods
 from thinkube_catalog.domain.errors import CatalogError
@@ -32,6 +33,7 @@ _TELLING = ("Pod", "PersistentVolumeClaim", "Job", "ReplicaSet", "StatefulSet", 
 _log = logging.getLogger(__name__)
 
 Builds = Callable[[ArgoApplication, str], Build | None]
+Arrivals = Callable[[ArgoApplication], Arrival]
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class _Look:
 class Closer:
     """Keeps what it saw for a moment, by record."""
 
-    def __init__(self, applications: Applications, builds: Builds) -> None:
+    def __init__(self, applications: Applications, builds: Builds, arrivals: Arrivals) -> None:
         self._applications = applications
-        self._builds = builds
+        self._builds, self._arrivals = builds, arrivals
         self._looks: dict[str, _Look] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -81,11 +83,20 @@ class Closer:
             # Argo CD has no tree while it cannot compare; the record says why.
             _log.info("no objects of %s: %s", there.metadata.name, error)
             tree = Tree()
+        arrival = self._arrival(there)
         if now.healthy:
-            return Details(tree)
+            return Details(tree, arrival=arrival)
         seen = tuple(self._seen(there.metadata.name, node) for node in _unwell(tree))
         build = self._build(there, now.wanted) if seen else None
-        return Details(tree, causes_of(Evidence(there, seen, datetime.now(UTC), build)))
+        causes = causes_of(Evidence(there, seen, datetime.now(UTC), build))
+        return Details(tree, causes, arrival)
+
+    def _arrival(self, there: ArgoApplication) -> Arrival:
+        try:
+            return self._arrivals(there)
+        except EngineUnavailableError as error:
+            _log.info("nothing known of the secrets of %s: %s", there.metadata.name, error)
+            return Arrival()
 
     def _build(self, there: ArgoApplication, commit: str) -> Build | None:
         try:
@@ -137,7 +148,14 @@ def _unwell(tree: Tree) -> list[Node]:
         node for node in tree.nodes if node.kind in _TELLING and _is_unwell(node, pods, tree)
     ]
     fitting.sort(key=lambda node: _TELLING.index(node.kind))
-    return list(_each_kind_bounded(fitting))
+    others = [node for node in tree.nodes if _speaks_for_itself(node)]
+    return list(_each_kind_bounded([*fitting, *others]))
+
+
+def _speaks_for_itself(node: Node) -> bool:
+    """Say whether an object is ill of which nothing else tells, as a Deployment's pods do of it."""
+    told = node.kind in _TELLING or node.kind == "Deployment"
+    return not told and node.health.status == "Degraded"
 
 
 def _each_kind_bounded(nodes: list[Node]) -> Iterator[Node]:

@@ -33,11 +33,13 @@ class Minder:
         follower: Follower,
         placement: Placement,
         head: Callable[[Repository], Commit | None],
+        awaits: Callable[[ArgoApplication], bool],
         seconds: float,
     ) -> None:
+        """`awaits` says whether an application's secrets have still to come."""
         self._applications, self._follower = applications, follower
         self._placement, self._head = placement, head
-        self._seconds = seconds
+        self._awaits, self._seconds = awaits, seconds
         self._asked: dict[tuple[str, str, str], float] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -64,7 +66,7 @@ class Minder:
         now = progress(there)
         if now.serving in {"", there.metadata.annotations.get(SERVING, "")}:
             return
-        if not self._is_due(there.metadata.name, "serving", now.serving):
+        if not self._is_due(there.metadata.name, "serving", now.serving) or self._awaits(there):
             return
         try:
             self._applications.note(there, {SERVING: now.serving})

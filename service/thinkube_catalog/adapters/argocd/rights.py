@@ -38,6 +38,11 @@ RIGHTS = (
     Right("applications", "update//PersistentVolumeClaim/*/*", "keep volumes when it is removed"),
     Right("applications", "delete/batch/Job/*/*", "make a failed job anew"),
     Right("applications", "action/apps/*/restart", "restart it when a secret has changed"),
+    Right(
+        "applications",
+        "update/serving.knative.dev/Service/*/*",
+        "the same for what Knative runs, which Argo CD has no action for",
+    ),
     Right("logs", "get", "show what it writes"),
     Right("repositories", "get", "see which credentials are there"),
     Right("repositories", "create", "let Argo CD clone a repository, also with a new token"),

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Node, Tree
-from thinkube_catalog.adapters.argocd.desired import NAME, missing_of
+from thinkube_catalog.adapters.argocd.cluster import Arrival
+from thinkube_catalog.adapters.argocd.desired import DELIVERED, NAME, SERVING, missing_of
 from thinkube_catalog.adapters.argocd.progress import Progress, Stage, progress
 from thinkube_catalog.domain.gitops import (
     ApplicationStatus,
@@ -47,6 +48,7 @@ class Details:
 
     tree: Tree = field(default_factory=Tree)
     causes: tuple[Cause, ...] = ()
+    arrival: Arrival = field(default_factory=Arrival)
 
 
 def status_of(
@@ -59,10 +61,16 @@ def status_of(
     now = progress(there)
     now = now if now.wanted else replace(now, wanted=head)
     missing = missing_of(there) if now.wanted else []
-    causes = (*map(_missing_secret, missing), *details.causes)
-    causes = () if now.healthy and not missing else causes
-    failed = _has_failed(now, causes) or bool(missing)
-    health = Health.DEGRADED if missing else _health(now, failed=failed)
+    arrival = details.arrival if now.wanted else Arrival()
+    if arrival.awaited:  # what reads its secrets has never run with this commit
+        now = replace(now, serving=there.metadata.annotations.get(SERVING, ""))
+    causes = (*map(_missing_secret, missing), *_with_arrival(details.causes, arrival))
+    lacking = bool(missing) or (arrival.awaited and arrival.lacking)
+    causes = () if now.healthy and not missing and not arrival.awaited else causes
+    failed = _has_failed(now, causes) or lacking
+    health = Health.DEGRADED if lacking else _health(now, failed=failed)
+    if health is Health.HEALTHY and arrival.awaited:
+        health = Health.PROGRESSING  # nothing in it reads them yet
     now = now if now.healthy or _answers(details.tree) else replace(now, serving="")
     return ApplicationStatus(
         name=there.metadata.annotations.get(NAME, there.metadata.name),
@@ -74,7 +82,16 @@ def status_of(
         message=_message(now, causes, health),
         causes=causes,
         containers=tuple(_containers(details.tree, now)),
+        outdated=arrival.revision not in {"", there.metadata.annotations.get(DELIVERED, "")},
     )
+
+
+def _with_arrival(causes: Sequence[Cause], arrival: Arrival) -> Sequence[Cause]:
+    """Return the causes with those of secrets that have not come: that pods miss them follows."""
+    if not arrival.awaited:
+        return causes
+    others = [each for each in causes if each.kind is not CauseKind.MISSING_SECRET]
+    return [*arrival.causes, *others]
 
 
 def _has_failed(now: Progress, causes: Sequence[Cause]) -> bool:

@@ -10,11 +10,23 @@ from collections.abc import Mapping
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication, Resource
 from thinkube_catalog.adapters.argocd.applications import Applications
-from thinkube_catalog.adapters.argocd.cluster import Cluster, Delivery, Supply
-from thinkube_catalog.adapters.argocd.desired import DELIVERED, MISSING, Placement
+from thinkube_catalog.adapters.argocd.cluster import Arrival, Cluster, Delivery, Supply
+from thinkube_catalog.adapters.argocd.desired import (
+    DELIVERED,
+    MISSING,
+    NAME,
+    Placement,
+    secrets_of,
+)
 from thinkube_catalog.domain.secrets import SecretNotFoundError, Secrets, SecretValue
 
-_RESTARTABLE = {"Deployment", "StatefulSet", "DaemonSet"}
+_RESTARTABLE = {
+    ("apps", "Deployment"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+    ("serving.knative.dev", "Service"),
+}
+"""What keeps pods for longer than a task: a CronJob's next Job reads new values by itself."""
 
 
 class Supplies:
@@ -31,13 +43,20 @@ class Supplies:
         supplies = {env: Supply(key, self._value(key)) for env, key in keys.items()}
         namespace = self._placement.record_name(name)
         secret = self._placement.secret_name(name)
-        return _notes(self._cluster.deliver(namespace, secret, supplies, marker))
+        return _notes(self._cluster.deliver(namespace, secret, supplies, marker), supplies)
+
+    def arrival(self, there: ArgoApplication) -> Arrival:
+        """Say how far the secrets of an application have come that somebody else fetches."""
+        if not secrets_of(there):
+            return Arrival()
+        secret = self._placement.secret_name(there.metadata.annotations[NAME])
+        return self._cluster.arrival(there.metadata.name, secret)
 
     def restart_for(self, there: ArgoApplication, notes: Mapping[str, str]) -> bool:
         """Restart what runs with other values than these; say whether there is news to note."""
         before = there.metadata.annotations.get(DELIVERED, "")
         restartable = [each for each in there.status.resources if is_restartable(each)]
-        if before != notes[DELIVERED] and restartable:
+        if before and before != notes.get(DELIVERED, before) and restartable:
             for resource in restartable:
                 self._applications.restart(there.metadata.name, resource)
             self._applications.refresh(there.metadata.name)  # or the old pods' health is told
@@ -51,9 +70,12 @@ class Supplies:
 
 
 def is_restartable(resource: Resource) -> bool:
-    """Say whether an object is one whose pods Argo CD can replace."""
-    return resource.group == "apps" and resource.kind in _RESTARTABLE
+    """Say whether an object is one whose pods are replaced by others that read new values."""
+    return (resource.group, resource.kind) in _RESTARTABLE
 
 
-def _notes(delivery: Delivery) -> dict[str, str]:
-    return {DELIVERED: delivery.revision, MISSING: ",".join(sorted(delivery.missing))}
+def _notes(delivery: Delivery, supplies: Mapping[str, Supply]) -> dict[str, str]:
+    missing = {MISSING: ",".join(sorted(delivery.missing))}
+    if supplies and not delivery.revision:
+        return missing  # nothing is there that could have replaced what runs
+    return {DELIVERED: delivery.revision, **missing}

@@ -2,6 +2,6 @@
 
 from thinkube_catalog.adapters.kubernetes.access import NoClusterError, cluster_access
 from thinkube_catalog.adapters.kubernetes.cluster import KubernetesCluster
-from thinkube_catalog.adapters.kubernetes.delivery import ExternalStore
+from thinkube_catalog.adapters.kubernetes.fetching import ExternalStore
 
 __all__ = ["ExternalStore", "KubernetesCluster", "NoClusterError", "cluster_access"]

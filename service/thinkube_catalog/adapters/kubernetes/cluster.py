@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from thinkube_catalog.adapters.argocd.cluster import Delivery, RegistryAccount, Supply
+from thinkube_catalog.adapters.argocd.cluster import Arrival, Delivery, RegistryAccount, Supply
 from thinkube_catalog.adapters.kubernetes.access import ClusterAccess
 from thinkube_catalog.adapters.kubernetes.client import KubernetesClient
-from thinkube_catalog.adapters.kubernetes.delivery import (
-    Deliverer,
+from thinkube_catalog.adapters.kubernetes.delivery import Deliverer, WrittenSecrets
+from thinkube_catalog.adapters.kubernetes.fetching import (
+    PATIENCE_SECONDS,
     ExternalStore,
     FetchedSecrets,
-    WrittenSecrets,
 )
 from thinkube_catalog.adapters.kubernetes.namespaces import Namespaces
 
@@ -25,17 +25,18 @@ class KubernetesCluster:
         revision_key: bytes,
         store: ExternalStore | None = None,
         seconds: float = 20.0,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         """Deliver secrets by External Secrets where there is a store of theirs.
 
         `revision_key` is what revisions are made with: the same for every process. `seconds` is
-        the deadline of one call.
+        the deadline of one call, `patience` how long a delivery waits for External Secrets.
         """
         self._client = KubernetesClient(access, seconds)
         self._namespaces = Namespaces(self._client)
         self._written = WrittenSecrets(self._client, revision_key)
         self._deliverer: Deliverer = (
-            FetchedSecrets(self._client, store, revision_key) if store else self._written
+            FetchedSecrets(self._client, store, revision_key, patience) if store else self._written
         )
 
     def close(self) -> None:
@@ -53,6 +54,9 @@ class KubernetesCluster:
             self._deliverer.withdraw(namespace, name)
             return Delivery(revision="")
         return self._deliverer.deliver(namespace, name, supplies)
+
+    def arrival(self, namespace: str, name: str) -> Arrival:
+        return self._deliverer.arrival(namespace, name)
 
     def allow_pulls(
         self, namespace: str, name: str, account: RegistryAccount | None, marker: str

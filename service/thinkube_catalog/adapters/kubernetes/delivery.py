@@ -1,4 +1,4 @@
-"""How secrets reach an application's namespace: written by us, or fetched by External Secrets.
+"""How secrets reach an application's namespace where this service writes them.
 
 What is written is never read back: of a Secret only metadata comes to this program, which is
 enough to see that somebody else has put something into it.
@@ -10,13 +10,13 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
 
-from thinkube_catalog.adapters.argocd.cluster import Delivery, RegistryAccount, Supply
+from thinkube_catalog.adapters.argocd.cluster import Arrival, Delivery, RegistryAccount, Supply
 from thinkube_catalog.adapters.kubernetes import rights
 from thinkube_catalog.adapters.kubernetes.client import (
     APPLY,
@@ -29,25 +29,22 @@ from thinkube_catalog.adapters.kubernetes.client import (
 from thinkube_catalog.adapters.kubernetes.namespaces import OURS
 from thinkube_catalog.domain.gitops import EngineUnavailableError
 
-_FORCED: Mapping[str, str | int] = {"fieldManager": FIELD_MANAGER, "force": "true"}
+FORCED: Mapping[str, str | int] = {"fieldManager": FIELD_MANAGER, "force": "true"}
 _OF_DATA = "f:"
 _OPAQUE, _FOR_PULLS = "Opaque", "kubernetes.io/dockerconfigjson"
-REFRESH = "10m"
-"""How soon External Secrets notices that a value in the store is another."""
-
-
-@dataclass(frozen=True)
-class ExternalStore:
-    """A ClusterSecretStore by name; `field` is the one of an entry that holds the value."""
-
-    name: str
-    field: str = ""
+_PAUSE = 0.2
+LETTING_GO_SECONDS = 10.0
+"""How long External Secrets has to let go of a Secret that it made."""
 
 
 class Deliverer(Protocol):
     """Puts secrets into a namespace that is known to be ours."""
 
     def deliver(self, namespace: str, name: str, supplies: Mapping[str, Supply]) -> Delivery: ...
+
+    def arrival(self, namespace: str, name: str) -> Arrival:
+        """Say how far values have come that somebody else fetches."""
+        ...
 
     def withdraw(self, namespace: str, name: str) -> None:
         """Delete; do nothing if there is nothing."""
@@ -64,12 +61,30 @@ class _Manager(BaseModel):
 
 
 class _Metadata(BaseModel):
+    annotations: dict[str, str] = {}
     managers: list[_Manager] = Field([], alias="managedFields")
     owners: list[_Owner] = Field([], alias="ownerReferences")
 
 
-class _Written(BaseModel):
+class Written(BaseModel):
+    """What of a Secret comes to this program."""
+
     metadata: _Metadata
+
+    @property
+    def fetched(self) -> bool:
+        """Whether External Secrets fills it."""
+        return any(owner.kind == "ExternalSecret" for owner in self.metadata.owners)
+
+    def keys_of(self, *managers: str) -> set[str]:
+        """Return the keys that were set last by these, or by anybody."""
+        return {
+            field.removeprefix(_OF_DATA)
+            for manager in self.metadata.managers
+            if not managers or manager.manager in managers
+            for field in manager.fields.get("f:data", ())
+            if field.startswith(_OF_DATA)
+        }
 
 
 class WrittenSecrets:
@@ -85,29 +100,43 @@ class WrittenSecrets:
         }
         missing = tuple(key for key in supplies if key not in values)
         written = self._put(namespace, name, values)
-        if any(owner.kind == "ExternalSecret" for owner in written.metadata.owners):
-            # It would put its own values back; what it made stays, and is ours now.
-            _delete(self._client, rights.DELETE_EXTERNAL, namespace, name, orphan=True)
-        return Delivery(_revision(self._key, [namespace, name, values]), missing)
+        if written.fetched:
+            self._take_over(namespace, name)
+            self._put(namespace, name, values)
+        return Delivery(revision_of(self._key, [namespace, name, values]), missing)
+
+    def arrival(self, namespace: str, name: str) -> Arrival:  # noqa: ARG002 (a promise)
+        return Arrival()
 
     def allow_pulls(self, namespace: str, name: str, account: RegistryAccount) -> None:
         """Make the Secret what kubelets log in to the registry with."""
         self._put(namespace, name, {".dockerconfigjson": _docker_config(account)}, _FOR_PULLS)
 
     def withdraw(self, namespace: str, name: str) -> None:
-        _delete(self._client, rights.DELETE_SECRET, namespace, name)
+        delete(self._client, rights.DELETE_SECRET, namespace, name)
+
+    def _take_over(self, namespace: str, name: str) -> None:
+        """End what fills a Secret: it puts its own values back. What it made stays, and is ours.
+
+        Where it does not run, nothing is put back, and nobody has to be waited for.
+        """
+        delete(self._client, rights.DELETE_EXTERNAL, namespace, name, orphan=True)
+        deadline = time.monotonic() + LETTING_GO_SECONDS
+        read = Call(rights.READ_EXTERNAL, namespace, name)
+        while not self._client.ask(read).absent and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
 
     def _put(
         self, namespace: str, name: str, values: Mapping[str, str], type_: str = _OPAQUE
-    ) -> _Written:
+    ) -> Written:
         """Make the Secret hold exactly these values; return it as it was on the way."""
         written = self._apply(namespace, name, values, type_)
-        added = _added_by_others(written, values)
+        added = sorted(written.keys_of() - values.keys())
         if added:
             self._drop(namespace, name, added)
         return written
 
-    def _apply(self, namespace: str, name: str, values: Mapping[str, str], type_: str) -> _Written:
+    def _apply(self, namespace: str, name: str, values: Mapping[str, str], type_: str) -> Written:
         data = {key: base64.b64encode(each.encode()).decode() for key, each in values.items()}
         metadata = {"name": name, "namespace": namespace, "labels": OURS}
         body = {
@@ -118,9 +147,9 @@ class WrittenSecrets:
             "data": data,
         }
         call = Call(
-            rights.WRITE_SECRET, namespace, name, query=_FORCED, body=body, form=APPLY, hidden=True
+            rights.WRITE_SECRET, namespace, name, query=FORCED, body=body, form=APPLY, hidden=True
         )
-        return _applied(self._client, call).read(_Written)
+        return applied(self._client, call).read(Written)
 
     def _drop(self, namespace: str, name: str, keys: Sequence[str]) -> None:
         body = {"data": dict.fromkeys(keys)}
@@ -138,45 +167,6 @@ class WrittenSecrets:
         )
 
 
-class FetchedSecrets:
-    """Secrets that External Secrets fetches from a store; values never pass through here."""
-
-    def __init__(self, client: KubernetesClient, store: ExternalStore, revision_key: bytes) -> None:
-        self._client = client
-        self._store = store
-        self._key = revision_key
-
-    def deliver(self, namespace: str, name: str, supplies: Mapping[str, Supply]) -> Delivery:
-        keys = {each: supply.key for each, supply in supplies.items()}
-        body = {
-            "apiVersion": "external-secrets.io/v1",
-            "kind": "ExternalSecret",
-            "metadata": {"name": name, "namespace": namespace, "labels": OURS},
-            "spec": self._spec(name, keys),
-        }
-        call = Call(rights.WRITE_EXTERNAL, namespace, name, query=_FORCED, body=body, form=APPLY)
-        if _applied(self._client, call).created:
-            # One that we wrote before is made anew; External Secrets takes over no other's.
-            _delete(self._client, rights.DELETE_SECRET, namespace, name)
-        return Delivery(_revision(self._key, [namespace, name, self._store.name, keys]))
-
-    def withdraw(self, namespace: str, name: str) -> None:
-        _delete(self._client, rights.DELETE_EXTERNAL, namespace, name)
-        _delete(self._client, rights.DELETE_SECRET, namespace, name)
-
-    def _spec(self, name: str, keys: Mapping[str, str]) -> dict[str, object]:
-        field = {"property": self._store.field} if self._store.field else {}
-        return {
-            "refreshInterval": REFRESH,
-            "secretStoreRef": {"kind": "ClusterSecretStore", "name": self._store.name},
-            "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
-            "data": [
-                {"secretKey": each, "remoteRef": {"key": key, **field}}
-                for each, key in sorted(keys.items())
-            ],
-        }
-
-
 def _docker_config(account: RegistryAccount) -> str:
     """Return the file by which programs of containers find the account at a registry."""
     user, token = account.user, account.token.reveal()
@@ -187,7 +177,8 @@ def _docker_config(account: RegistryAccount) -> str:
     )
 
 
-def _applied(client: KubernetesClient, call: Call) -> Answer:
+def applied(client: KubernetesClient, call: Call) -> Answer:
+    """Ask for an object to be so. Raises EngineUnavailableError where it cannot be."""
     answer = client.ask(call)
     if answer.ok:
         return answer
@@ -197,7 +188,7 @@ def _applied(client: KubernetesClient, call: Call) -> Answer:
     raise EngineUnavailableError(f"others keep changing {call.right.resource} {call.name}")
 
 
-def _delete(
+def delete(
     client: KubernetesClient,
     right: rights.Right,
     namespace: str,
@@ -205,6 +196,7 @@ def _delete(
     *,
     orphan: bool = False,
 ) -> None:
+    """Delete an object, with what it owns or without; do nothing if there is none."""
     policy = "Orphan" if orphan else "Background"
     body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
     answer = client.ask(Call(right, namespace, name, body=body, hidden=True))
@@ -212,17 +204,7 @@ def _delete(
         raise EngineUnavailableError(f"{right.resource} {name} could not be deleted")
 
 
-def _added_by_others(written: _Written, values: Mapping[str, str]) -> list[str]:
-    keys = {
-        field.removeprefix(_OF_DATA)
-        for manager in written.metadata.managers
-        for field in manager.fields.get("f:data", ())
-        if field.startswith(_OF_DATA)
-    }
-    return sorted(keys - values.keys())
-
-
-def _revision(key: bytes, content: object) -> str:
+def revision_of(key: bytes, content: object) -> str:
     """Return a word for the content that only who has the key can make."""
     text = json.dumps(content, sort_keys=True)
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]

@@ -44,6 +44,8 @@ SECRETS = Resource("secrets")
 REVIEWS = Resource("selfsubjectaccessreviews", "authorization.k8s.io")
 CLAIMS = Resource("persistentvolumeclaims")
 EXTERNAL_SECRETS = Resource("externalsecrets", "external-secrets.io")
+EXTERNAL_STORES = Resource("clustersecretstores", "external-secrets.io")
+EVENTS = Resource("events")
 
 READ_NAMESPACE = Right("get", NAMESPACES, "see whose it is, and what holds up its deletion")
 MAKE_NAMESPACE = Right("create", NAMESPACES, "give an application a namespace of its own")
@@ -58,6 +60,9 @@ DELETE_SECRET = Right("delete", SECRETS, "take them back")
 MAKE_EXTERNAL = Right("create", EXTERNAL_SECRETS, "have External Secrets deliver them")
 WRITE_EXTERNAL = Right("patch", EXTERNAL_SECRETS, "have them delivered, by server-side apply")
 DELETE_EXTERNAL = Right("delete", EXTERNAL_SECRETS, "take them back")
+READ_EXTERNAL = Right("get", EXTERNAL_SECRETS, "see whether they have arrived")
+LIST_EVENTS = Right("list", EVENTS, "say why one of them does not arrive")
+READ_STORE = Right("get", EXTERNAL_STORES, "say in `tkt doctor` how their store is")
 
 ASK_OWN_RIGHTS = Right("create", REVIEWS, "say what is missing, in `tkt doctor`")
 """Every account has this one: Kubernetes' own role `system:basic-user` grants it."""
@@ -66,6 +71,7 @@ RIGHTS = (
     *(READ_NAMESPACE, MAKE_NAMESPACE, MARK_NAMESPACE, DELETE_NAMESPACE),
     LIST_CLAIMS,
     *(MAKE_SECRET, WRITE_SECRET, DELETE_SECRET),
-    *(MAKE_EXTERNAL, WRITE_EXTERNAL, DELETE_EXTERNAL),
+    *(MAKE_EXTERNAL, WRITE_EXTERNAL, DELETE_EXTERNAL, READ_EXTERNAL),
+    *(LIST_EVENTS, READ_STORE),
 )
 """Server-side apply of an object that is not there asks for `create` beside `patch`."""

@@ -14,6 +14,7 @@ from thinkube_catalog.adapters.kubernetes.namespaces import OURS
 from thinkube_catalog.adapters.kubernetes.rights import (
     ASK_OWN_RIGHTS,
     MAKE_NAMESPACE,
+    READ_STORE,
     WHERE_GRANTED,
     Resource,
     Right,
@@ -42,9 +43,12 @@ class Needed:
 
 
 def survey_cluster(
-    access: ClusterAccess, namespace_prefix: str, needed: Sequence[Needed]
+    access: ClusterAccess, namespace_prefix: str, needed: Sequence[Needed], store: str = ""
 ) -> list[Check]:
-    """Look whether that cluster will do. Changes nothing. Raises EngineUnavailableError."""
+    """Look whether that cluster will do. Changes nothing. Raises EngineUnavailableError.
+
+    `store` is the ClusterSecretStore that secrets are fetched from, where they are.
+    """
     client = KubernetesClient(access, _SECONDS)
     try:
         version = client.ask(Call(Right("get", _Page("version"), "see its version")))
@@ -53,6 +57,7 @@ def survey_cluster(
             *_check_power(client),
             _check_admission(client, namespace_prefix),
             *(_check_kind(client, each) for each in needed),
+            *([_check_store(client, store)] if store else []),
             *_check_gpus(client),
         ]
     finally:
@@ -147,6 +152,42 @@ def _check_kind(client: KubernetesClient, needed: Needed) -> Check:
         return passed(name, f"{needed.group_version} is there")
     message = f"the cluster does not know {needed.group_version}, and {needed.why}"
     return failed(name, message, needed.mend)
+
+
+class _StoreCondition(BaseModel):
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class _StoreStatus(BaseModel):
+    conditions: list[_StoreCondition] = []
+
+
+class _Store(BaseModel):
+    status: _StoreStatus = _StoreStatus()
+
+
+def _check_store(client: KubernetesClient, store: str) -> Check:
+    name, what = "cluster secret store", f"the ClusterSecretStore {store}"
+    try:
+        answer = client.ask(Call(READ_STORE, name=store))
+    except EngineRefusedError as error:
+        return failed(name, error.reason, f"apply {WHERE_GRANTED}")
+    if not answer.ok:
+        mend = "make it, or have THINKUBE_SECRET_STORE name one that is there"
+        return failed(name, f"{what} is not there", mend)
+    found = answer.read(_Store).status.conditions
+    ready = next((each for each in found if each.type == "Ready"), None)
+    if ready is None:
+        mend = "see that External Secrets runs in the cluster"
+        return failed(name, f"External Secrets has not looked at {what} yet", mend)
+    told = f"{ready.reason}: {ready.message}"
+    if ready.status != "True":
+        mend = "see what its events say with: kubectl describe clustersecretstore"
+        return failed(name, f"{what} is not ready ({told})", f"{mend} {store}")
+    return passed(name, f"{what} is ready ({told})")
 
 
 class _NodeStatus(BaseModel):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from thinkube_catalog.adapters.argocd.cluster import (
+    Arrival,
     Delivery,
     NamespaceTakenError,
     RegistryAccount,
@@ -30,11 +31,13 @@ class Namespace:
     """Its content, for tests to look at. `held` are finalizers by object, as in `pod/web`.
 
     `marker` is None where nobody has said whose it is, and empty where it was released.
+    `arrivals` say how far Secrets are that somebody else fills: nothing is put into those.
     """
 
     marker: str | None
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: dict[str, Delivered] = field(default_factory=dict)
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
     pulls: dict[str, RegistryAccount] = field(default_factory=dict)
     claims: list[str] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
@@ -61,6 +64,8 @@ class MemoryCluster:
     ) -> Delivery:
         with self._lock:
             there = self._held(namespace, marker)
+            if supplies and name in there.arrivals:
+                return Delivery(there.arrivals[name].revision)
             values = {env: each.value for env, each in supplies.items() if each.value is not None}
             missing = tuple(env for env, each in supplies.items() if each.value is None)
             if not supplies:
@@ -70,6 +75,11 @@ class MemoryCluster:
             if known is None or known.values != values:
                 there.secrets[name] = known = Delivered(values, uuid4().hex)
             return Delivery(known.revision, missing)
+
+    def arrival(self, namespace: str, name: str) -> Arrival:
+        with self._lock:
+            there = self.namespaces.get(namespace)
+            return there.arrivals.get(name, Arrival()) if there else Arrival()
 
     def allow_pulls(
         self, namespace: str, name: str, account: RegistryAccount | None, marker: str

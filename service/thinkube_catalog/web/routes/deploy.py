@@ -146,6 +146,7 @@ def _page(
         questions=shown,
         kept=kept_answers(form, draft.raw),
         secrets=_secrets(site, details, draft, said),
+        secret_store=site.platform.secret_store,
         problems=tuple(
             each for each in problems if _ALSO.get(each.field, each.field) not in at_fields
         ),
@@ -168,14 +169,16 @@ def _secrets(
     site: Site, details: browse.TemplateDetails, draft: Draft, said: dict[str, Problem]
 ) -> tuple[SecretField, ...]:
     keys = [entry.key for entry in site.platform.secrets.entries() if "/" not in entry.key]
+    elsewhere = bool(site.platform.secret_store)
     return tuple(
         SecretField(
             name=each.name,
             description=each.description,
             required=each.required,
-            stored=tuple(keys),
-            chosen=_chosen(draft, each.name, keys),
+            stored=tuple(dict.fromkeys([*keys, *([each.name] if elsewhere else [])])),
+            chosen=_chosen(draft, each.name, [each.name] if elsewhere and each.required else keys),
             typed=isinstance(draft.secrets.get(each.name), SecretValue),
+            typable=not elsewhere,
             problem=said.get(f"secrets.{each.name}"),
         )
         for each in details.secrets

@@ -78,8 +78,20 @@ def _object_causes(seen: Seen, evidence: Evidence) -> Iterator[Cause]:
             yield from _claim_causes(seen)
         case "Job" if seen.node.health.status == "Degraded":
             yield _job_cause(seen)
-        case _:
+        case "Job" | "ReplicaSet" | "StatefulSet" | "DaemonSet":
             yield from _maker_causes(seen)
+        case _:
+            yield _own_cause(seen)
+
+
+def _own_cause(seen: Seen) -> Cause:
+    """What a kind says of itself that nothing here knows more about, such as an ExternalSecret."""
+    warnings = {each.reason for each in seen.events if each.type == "Warning"}
+    event = seen.told(*warnings)
+    told = shortened(event.message if event is not None else seen.node.health.message)
+    message = f"{seen.node.kind} {seen.node.name} is not well: {told or 'it does not say why'}"
+    mend = "see that object in k8s/, and what it refers to"
+    return Cause(CauseKind.UNKNOWN, message, mend)
 
 
 def _maker_causes(seen: Seen) -> Iterator[Cause]:
