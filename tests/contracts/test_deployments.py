@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from thinkube_catalog.adapters.memory.deployments import MemoryDeployments
 from thinkube_catalog.adapters.sql.database import Database
@@ -23,6 +24,7 @@ from thinkube_catalog.domain.deployments import (
     DeploymentTakenError,
     Event,
     EventKind,
+    NewerVersionError,
     Run,
     RunKind,
     RunNotFoundError,
@@ -340,3 +342,107 @@ def test_summaries_say_of_all_living_deployments_what_a_list_shows(store: Deploy
     )
     assert second == replace(first, name="b", owner="", url="http://b.example", healthy_commit="")
     assert first.changed_at.tzinfo is not None
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """What replicas of several versions share."""
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
+    yield database
+    database.close()
+
+
+def by_a_newer_version(database: Database, table: str, column: str, of: str) -> None:
+    """Have a newer version of the service say something that this one does not know."""
+    known = {"runs": "id", "deployments": "name", "events": "run"}[table]
+    change = f"UPDATE {table} SET {column} = 'from-the-future' WHERE {known} = :of"  # noqa: S608 (of this module)
+    with database.writing() as session:
+        session.connection().execute(text(change), {"of": of})
+
+
+def said_in(database: Database, table: str, column: str) -> list[str]:
+    with database.reading() as session:
+        found = session.connection().execute(text(f"SELECT {column} FROM {table}"))  # noqa: S608 (as above)
+        return sorted(str(row[0]) for row in found)
+
+
+def test_a_run_of_a_kind_that_is_not_known_is_seen_and_left_as_it_is(database: Database) -> None:
+    store = SqlDeployments(database)
+    theirs, ours = a_deployment("theirs", state=State.HEALTHY), a_deployment("ours")
+    run, other = store.begin(a_run(theirs), theirs), store.begin(a_run(ours), ours)
+    by_a_newer_version(database, "runs", "kind", run.id)
+    seen = replace(run, kind=RunKind.UNKNOWN)
+    assert list(store.unfinished()) == [seen, other]
+    assert store.run(run.id) == seen
+    assert list(store.runs("theirs")) == [seen]
+    for asked in (replace(seen, cancel_requested=True), ended(seen)):
+        with pytest.raises(NewerVersionError, match="theirs"):
+            store.save_run(asked, an_event(seen, EventKind.RUN_CANCELLED))
+    with pytest.raises(DeploymentBusyError):
+        store.begin(a_run(theirs), theirs)
+    assert said_in(database, "runs", "kind") == ["deploy", "from-the-future"]
+    assert store.run(run.id) == seen
+    assert list(store.ledger(run.id)) == []
+    assert store.save_run(ended(other)).state is RunState.SUCCEEDED
+
+
+def test_a_run_of_a_kind_that_is_not_known_is_not_begun_again(database: Database) -> None:
+    store = SqlDeployments(database)
+    deployment = a_deployment()
+    run = store.begin(a_run(deployment), deployment)
+    store.save_run(ended(run, RunState.FAILED))
+    by_a_newer_version(database, "runs", "kind", run.id)
+    with pytest.raises(NewerVersionError):
+        store.begin_again(run.id)
+    assert store.run(run.id).state is RunState.FAILED
+    following = a_run(deployment)
+    assert store.begin(following, deployment) == following  # that one has ended, and is past
+
+
+def test_a_deployment_in_a_state_that_is_not_known_is_seen_and_no_run_of_it_begins(
+    database: Database,
+) -> None:
+    store = SqlDeployments(database)
+    theirs, ours = a_deployment("theirs"), a_deployment("ours")
+    run = store.begin(a_run(theirs), theirs)
+    store.save_run(ended(run, RunState.FAILED))
+    store.save_run(ended(store.begin(a_run(ours), ours)))
+    by_a_newer_version(database, "deployments", "state", "theirs")
+    seen = replace(theirs, state=State.UNKNOWN)
+    assert store.get("theirs") == seen
+    assert list(store.page()) == [ours, seen]
+    assert [each.state for each in store.summaries()] == [ours.state, State.UNKNOWN]
+    for asked in (theirs, None):
+        with pytest.raises(NewerVersionError, match="theirs"):
+            store.begin(a_run(theirs), asked)
+    with pytest.raises(NewerVersionError):
+        store.begin_again(run.id)
+    other = a_deployment("theirs")
+    with pytest.raises(DeploymentTakenError):
+        store.begin(a_run(other), other)
+    assert said_in(database, "deployments", "state") == ["deploying", "from-the-future"]
+
+
+def test_a_state_that_is_not_known_stays_when_something_else_is_saved(database: Database) -> None:
+    store = SqlDeployments(database)
+    deployment = a_deployment()
+    store.begin(a_run(deployment), deployment)
+    by_a_newer_version(database, "deployments", "state", "chat")
+    store.save(replace(store.get("chat"), commit="c" * 40))
+    assert store.get("chat").commit == "c" * 40
+    assert said_in(database, "deployments", "state") == ["from-the-future"]
+
+
+def test_events_of_a_kind_that_is_not_known_come_in_their_place_with_their_message(
+    database: Database,
+) -> None:
+    store = SqlDeployments(database)
+    deployment = a_deployment()
+    run, other = a_run(deployment, id="other"), a_run(deployment)
+    first = store.append(an_event(run, EventKind.STEP_STARTED))
+    by_a_newer_version(database, "events", "kind", run.id)
+    second = store.append(an_event(other, EventKind.STEP_STARTED))
+    seen = replace(first, kind=EventKind.UNKNOWN)
+    assert list(store.events("chat")) == [seen, second]
+    assert list(store.ledger(run.id)) == [seen]
+    assert seen.message == "a message"

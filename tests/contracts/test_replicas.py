@@ -94,6 +94,19 @@ def test_a_run_is_in_the_hands_of_the_first_that_asks(services: Services) -> Non
     assert [(each.id, each.carried) for each in first.alive()] == [("first", 1), ("second", 0)]
 
 
+def test_what_is_passed_on_is_in_nobodys_hands_and_what_others_hold_is_left(
+    services: Services,
+) -> None:
+    first, second = services.joined("first"), services.joined("second")
+    ours, theirs, kept = a_run(), a_run(), a_run()
+    first.claim([ours, kept])
+    second.claim([theirs])
+    first.pass_on([ours, theirs])
+    first.pass_on([])
+    assert [claim.run for claim in second.claim([ours, kept, theirs])] == [theirs.id, ours.id]
+    assert held(first, ours, kept, theirs) == [Claim(kept.id, 1)]
+
+
 def test_each_attempt_is_claimed_by_itself(services: Services) -> None:
     first, second = services.joined("first"), services.joined("second")
     run = a_run()

@@ -2,6 +2,9 @@
 
 A deployment changes only through a run (deploy, rollback, remove, ...), one at a time per
 deployment. A run is a row of steps; each step looks before it acts, and leaves events.
+
+While replicas are updated one after the other, an older one meets words that only newer ones know.
+It reads them as UNKNOWN, never writes that, and leaves what they belong to alone.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ class State(StrEnum):
     FAILED = "failed"  # the last run failed and nothing healthy serves
     REMOVING = "removing"
     REMOVED = "removed"
+    UNKNOWN = "unknown"  # to this version of the service; a newer one says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class RunKind(StrEnum):
     REMAKE = "remake"
     RENEW = "renew"  # its secrets, with the values that they have now
     REMOVE = "remove"
+    UNKNOWN = "unknown"  # to this version of the service; a newer one has begun it
 
 
 class RunState(StrEnum):
@@ -141,6 +146,7 @@ class EventKind(StrEnum):
     ROLLOUT_SUCCEEDED = "rollout succeeded"
     ROLLOUT_FAILED = "rollout failed"
     HEALTH_CHANGED = "health changed"
+    UNKNOWN = "unknown"  # to this version of the service; its message says what happened
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,10 @@ def continues(stored: Run, run: Run) -> bool:
 class Deployments(Protocol):
     """The records. Each method is one transaction, events that come with a record included.
 
+    A kind or state that only a newer version of the service knows is read as UNKNOWN. Where a
+    deployment is in such a state, no run of it begins; a run of such a kind is not changed: both
+    raise NewerVersionError.
+
     Cursors grow in the order in which transactions become visible: a reader who has seen a cursor
     never finds a smaller one later.
     """
@@ -228,7 +238,7 @@ class Deployments(Protocol):
     ) -> Deployment:
         """Replace the record of the same id, store the events with it, and return the record.
 
-        With `seen`, does nothing and returns the stored record if that one's `changed_at` is
+        A state that is UNKNOWN stays as it is stored. With `seen`, does nothing and returns the stored record if that one's `changed_at` is
         another. Raises DeploymentNotFoundError if there is no record of that id.
         """
         ...
@@ -304,6 +314,15 @@ class DeploymentBusyError(ConflictError):
         super().__init__(
             f"{name} is in the middle of another run ({kind}); wait for it with: "
             f"tkt status {name} --follow",
+        )
+        self.name = name
+
+
+class NewerVersionError(ConflictError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"a newer version of the service looks after {name} in a way that this one does not "
+            "know; try again once the service is updated everywhere",
         )
         self.name = name
 

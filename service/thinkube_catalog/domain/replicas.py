@@ -81,6 +81,10 @@ class Replicas(Protocol):
         """
         ...
 
+    def pass_on(self, runs: Sequence[Run]) -> None:
+        """Give what is held of these runs into nobody's hands: others know how to carry them."""
+        ...
+
     def leave(self) -> None:
         """Release everything, and be none of them any more."""
         ...

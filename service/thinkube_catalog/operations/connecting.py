@@ -11,6 +11,8 @@ from thinkube_catalog.domain.forge import Repository
 from thinkube_catalog.operations.platform import Platform
 from thinkube_catalog.operations.providers import living
 
+_LEFT_ALONE = frozenset({State.REMOVING, State.UNKNOWN})
+
 _log = logging.getLogger(__name__)
 
 
@@ -24,7 +26,7 @@ def connect_all(platform: Platform, is_over: Callable[[], bool] = lambda: False)
     for deployment in living(platform):
         if is_over():
             break
-        if not deployment.repository or deployment.state is State.REMOVING:
+        if not deployment.repository or deployment.state in _LEFT_ALONE:
             continue
         repository = Repository(platform.deployments_owner, deployment.name)
         try:

@@ -55,6 +55,7 @@ _PLANS: Mapping[RunKind, tuple[Step, ...]] = {
     RunKind.REMAKE: remaking.STEPS,
     RunKind.RENEW: changes.RENEWAL_STEPS,
     RunKind.REMOVE: changes.REMOVAL_STEPS,
+    RunKind.UNKNOWN: (),
 }
 _TITLES: Mapping[RunKind, str] = {
     RunKind.DEPLOY: "Deploying",
@@ -69,18 +70,18 @@ _log = logging.getLogger(__name__)
 
 
 def plan(run: Run) -> tuple[Step, ...]:
-    """Return the steps of a run, in order."""
+    """Return the steps of a run, in order; none where only a newer version knows them."""
     return upgrade.PROPOSAL_STEPS if run.only_proposes else _PLANS[run.kind]
 
 
 def proceed(platform: Platform, run_id: str, attempt: int) -> float | None:
     """Do the next thing of a run's attempt; return the seconds to wait before the one after it.
 
-    Returns None when nothing is left to do: the attempt has ended, or a later one has begun.
-    An exception that is no CatalogError ends the run as failed, and is raised.
+    Returns None when nothing is left to do: the attempt has ended, or a later one has begun, or
+    only a newer version of the service knows what to do. An exception that is no CatalogError ends the run as failed, and is raised.
     """
     run = platform.deployments.run(run_id)
-    if run.attempt != attempt or run.state.ended:
+    if run.attempt != attempt or run.state.ended or run.kind is RunKind.UNKNOWN:
         return None
     if run.state is RunState.QUEUED:
         run = _start(platform, run)

@@ -113,7 +113,8 @@ def observe(platform: Platform) -> int:
     owned = {run.deployment_id for run in platform.deployments.unfinished()}
     changed = 0
     for deployment in living(platform):
-        if deployment.id not in owned and deployment.commit:
+        ours = deployment.id not in owned and deployment.state is not State.UNKNOWN
+        if ours and deployment.commit:
             changed += _observe(platform, deployment)
     return changed
 

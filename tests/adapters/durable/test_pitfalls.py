@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -113,6 +114,39 @@ def test_a_run_is_not_given_up_however_often_it_is_handed_on(tmp_path: Path) -> 
         assert len(turns) >= before + 2, number
         runs.close(5)
     assert given_up == []
+
+
+def test_a_run_that_only_a_newer_version_knows_is_left_to_it_and_others_are_carried(
+    tmp_path: Path,
+) -> None:
+    strange = replace(a_run(), id="strange", kind=RunKind.UNKNOWN)
+    carried, given_up = list[str](), list[str]()
+
+    def proceed(run_id: str, _attempt: int) -> float | None:
+        carried.append(run_id)
+        return None
+
+    replica = a_replica(tmp_path)
+    replica.join()
+    assert len(replica.claim([strange])) == 1  # as from a dead replica, with all that it held
+    runs = DurableRuns(tmp_path / "runs.db", replica)
+    carrying = Carrying(
+        proceed, lambda: [strange, a_run()], lambda run, _reason: given_up.append(run.id)
+    )
+    runs.launch(carrying)
+    deadline = time.monotonic() + 20
+    while not carried and time.monotonic() < deadline:
+        time.sleep(0.02)
+    runs.start(strange)
+    runs.sweep(carrying)
+    assert runs.leads
+    assert [each.carried for each in replica.alive() if each.carried] in ([], [1])
+    runs.close(5)
+    assert set(carried) == {"run"}
+    assert given_up == []
+    newer = a_replica(tmp_path)
+    newer.join()
+    assert [claim.run for claim in newer.claim([strange])] == ["strange"]
 
 
 def test_what_an_exception_says_is_not_stored(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from thinkube_catalog.adapters.durable.hands import Hands
-from thinkube_catalog.domain.deployments import Run, StoreUnavailableError
+from thinkube_catalog.domain.deployments import Run, RunKind, StoreUnavailableError
 from thinkube_catalog.domain.errors import CatalogError, Problem, UnavailableError
 from thinkube_catalog.domain.replicas import Claim, Replicas, RunTakenError
 
@@ -135,7 +135,10 @@ class DurableRuns:
         self.leads = False
 
     def sweep(self, carrying: Carrying) -> None:
-        """See that every unfinished run is being carried; end those that cannot be."""
+        """See that every unfinished run is being carried; end those that cannot be.
+
+        One that only a newer version of the service knows is left to its replicas.
+        """
         self.leads = self._replicas.beat()
         for claim in self._hands.ended():
             self._finish(claim)
@@ -143,8 +146,11 @@ class DurableRuns:
             self._carry(carrying.unfinished())
 
     def _carry(self, runs: Sequence[Run]) -> None:
-        found = {(run.id, run.attempt): run for run in runs}
-        for claim in self._replicas.claim(runs):
+        ours = [run for run in runs if run.kind is not RunKind.UNKNOWN]
+        # A dead replica's claims come in one piece, whatever they are on.
+        self._replicas.pass_on([run for run in runs if run.kind is RunKind.UNKNOWN])
+        found = {(run.id, run.attempt): run for run in ours}
+        for claim in self._replicas.claim(ours):
             if not self._hands.take(claim):
                 self._replicas.release([claim])  # it came while we were giving everything away
             elif self._lane is not None and not self._carried(claim, self._lane):

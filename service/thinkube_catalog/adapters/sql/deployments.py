@@ -25,6 +25,7 @@ from thinkube_catalog.adapters.sql.tables import (
     deployment_values,
     event_of,
     event_values,
+    read_word,
     run_of,
     run_values,
 )
@@ -36,7 +37,9 @@ from thinkube_catalog.domain.deployments import (
     DeploymentTakenError,
     Event,
     EventKind,
+    NewerVersionError,
     Run,
+    RunKind,
     RunNotFoundError,
     State,
     StoreUnavailableError,
@@ -46,6 +49,7 @@ from thinkube_catalog.domain.errors import ConflictError
 
 _TRIES = 5
 _STATES = {state.value: state for state in State}
+_KINDS = [kind.value for kind in RunKind if kind is not RunKind.UNKNOWN]
 
 
 class SqlDeployments:
@@ -65,6 +69,7 @@ class SqlDeployments:
     def begin_again(self, run_id: str) -> Run:
         with self._conflicts(run_id), self._database.writing() as session:
             stored = _run(session, run_id)
+            _refuse_newer(session, stored)
             again = next_attempt(stored)
             if again is stored:
                 return stored
@@ -116,7 +121,7 @@ class SqlDeployments:
             rows = session.connection().execute(wanted).all()
         return tuple(
             DeploymentSummary(
-                *(name, template, version or "", _STATES[state], owner or "", url),
+                *(name, template, version or "", _STATES.get(state, State.UNKNOWN), owner or "", url),
                 at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
                 healthy,
             )
@@ -163,12 +168,15 @@ class SqlDeployments:
             change = (
                 update(RunRow)
                 .where(col(RunRow.id) == run.id, col(RunRow.attempt) == run.attempt)
-                .where(col(RunRow.state).in_(UNFINISHED))
+                .where(col(RunRow.state).in_(UNFINISHED), col(RunRow.kind).in_(_KINDS))
                 .values(**values)
             )
             if _changed(session, change):
                 _store(session, events)
-            return _run(session, run.id)
+            stored = _run(session, run.id)
+            if stored.kind is RunKind.UNKNOWN:
+                raise NewerVersionError(stored.deployment)
+            return stored
 
     def append(self, event: Event) -> Event:
         with self._database.writing() as session:
@@ -207,6 +215,7 @@ def _begin(session: Session, run: Run, deployment: Deployment | None) -> Run:
         return earlier
     try:
         _refuse_busy(session, run)
+        _refuse_newer(session, run)
         if deployment is not None:
             _refuse_taken(session, deployment)
             session.merge(DeploymentRow(**deployment_values(deployment)))
@@ -244,6 +253,13 @@ def _refuse_busy(session: Session, run: Run) -> None:
     row = session.exec(same.where(col(RunRow.state).in_(UNFINISHED))).first()
     if row is not None:
         raise DeploymentBusyError(run.deployment, row.kind)
+
+
+def _refuse_newer(session: Session, run: Run) -> None:
+    row = session.get(DeploymentRow, run.deployment_id)
+    state = State.DEPLOYING if row is None else read_word(State, row.state)
+    if State.UNKNOWN is state or run.kind is RunKind.UNKNOWN:
+        raise NewerVersionError(run.deployment)
 
 
 def _refuse_taken(session: Session, deployment: Deployment) -> None:

@@ -131,6 +131,14 @@ class SqlReplicas:
         with self._database.writing() as session:
             session.execute(update(ClaimRow).where(ours).values(replica=NOBODY))
 
+    def pass_on(self, runs: Sequence[Run]) -> None:
+        if not runs:
+            return
+        theirs = col(ClaimRow.run).in_([run.id for run in runs])
+        with self._database.writing() as session:
+            change = update(ClaimRow).where(theirs, _of(self.id))
+            session.execute(change.values(replica=NOBODY))
+
     def leave(self) -> None:
         with self._database.writing() as session:
             session.execute(update(ClaimRow).where(_of(self.id)).values(replica=NOBODY))

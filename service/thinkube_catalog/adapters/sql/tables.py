@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Index, LargeBinary, text
 from sqlalchemy.engine import Dialect
@@ -25,6 +25,8 @@ from thinkube_catalog.domain.deployments import (
     State,
 )
 from thinkube_catalog.domain.errors import Problem
+
+_Word = TypeVar("_Word", State, RunKind, EventKind)
 
 UNFINISHED = (RunState.QUEUED.value, RunState.RUNNING.value)
 EVENTS_COUNTER = "events"
@@ -201,14 +203,23 @@ class ArrivalRow(SQLModel, table=True):
     at: float
 
 
+def read_word(words: type[_Word], stored: str) -> _Word:
+    """Return a stored word, UNKNOWN if only a newer version of the service knows it."""
+    try:
+        return words(stored)
+    except ValueError:
+        return words.UNKNOWN
+
+
 def deployment_values(deployment: Deployment) -> dict[str, Any]:
-    """Return a deployment as its row's columns."""
+    """Return a deployment as its row's columns, without a state that is UNKNOWN."""
+    state = {} if deployment.state is State.UNKNOWN else {"state": deployment.state.value}
     return {
+        **state,
         **{name: getattr(deployment, name) for name in _PLAIN},
         "release": asdict(deployment.release),
         "answers": dict(deployment.answers),
         "secrets": dict(deployment.secrets),
-        "state": deployment.state.value,
         "problems": [asdict(each) for each in deployment.problems],
     }
 
@@ -225,7 +236,7 @@ def deployment_of(row: DeploymentRow) -> Deployment:
         release=Release(**row.release),
         answers=row.answers,
         secrets=row.secrets,
-        state=State(row.state),
+        state=read_word(State, row.state),
         problems=_problems(row.problems),
     )
 
@@ -250,7 +261,7 @@ _PLAIN_RUN = (
 def run_of(row: RunRow) -> Run:
     return Run(
         **{name: getattr(row, name) for name in _PLAIN_RUN},
-        kind=RunKind(row.kind),
+        kind=read_word(RunKind, row.kind),
         state=RunState(row.state),
         input=row.input,
         problems=_problems(row.problems),
@@ -272,7 +283,7 @@ _PLAIN_EVENT = ("deployment", "at", "message", "run", "step", "attempt", "second
 def event_of(row: EventRow) -> Event:
     return Event(
         **{name: getattr(row, name) for name in _PLAIN_EVENT},
-        kind=EventKind(row.kind),
+        kind=read_word(EventKind, row.kind),
         details=row.details,
     )
 
