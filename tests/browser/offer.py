@@ -122,6 +122,11 @@ _SPEC = {
 """What the descriptors of some have besides, before their routes."""
 
 
+_SECRETS = {
+    "tkt-slow": "secrets: [{name: STARTER_KEY, description: Starts nothing, required: false}]\n",
+}
+
+
 def write_catalogue(folder: Path, models: Path) -> Path:
     """Write the catalogue and its templates; return the folder of `repositories.json`."""
     entries = []
@@ -204,6 +209,7 @@ def _files(name: str, title: str, category: str, description: str) -> dict[str, 
         "apiVersion: thinkube.io/v1\nkind: TemplateManifest\nmetadata:\n"
         f"  {{name: {name}, title: {title}, version: 0.1.0, category: {category}, "
         f"description: '{description}', author: Platform team, tags: [web]}}\nparameters: []\n"
+        f"{_SECRETS.get(name, '')}"
     )
     return {
         "copier.yml": COPIER,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
@@ -260,6 +261,21 @@ def test_rolling_back(page: Page, service: Service) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/deployments/rolling-keys")
     expect(page.locator(".history li")).to_have_count(3, timeout=PATIENCE)
+
+
+def test_renewing_secrets(page: Page, service: Service) -> None:
+    stored = f"{service.address}/api/v1/secrets/STARTER_KEY"
+    httpx.put(stored, json={"value": "one-canary"}).raise_for_status()
+    service.deploy("tkt-slow", "renewing-keys")
+    httpx.put(stored, json={"value": "another-canary"}).raise_for_status()
+    ready(page, "/deployments/renewing-keys")
+    focus_on(page, page.get_by_role("button", name="Renew secrets"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#pipeline h2")).to_contain_text("Renew secrets", timeout=PATIENCE)
+    expect(page.locator("#pipeline h2")).to_contain_text("Succeeded", timeout=PATIENCE)
+    expect(page.locator("#state")).to_have_text("Healthy", timeout=PATIENCE)
+    assert "canary" not in page.content()
+    tab_to(page, page.get_by_role("button", name="Renew secrets"))
 
 
 def test_removing_with_a_second_thought(page: Page, service: Service) -> None:

@@ -238,8 +238,9 @@ class Deployments(Protocol):
     ) -> Deployment:
         """Replace the record of the same id, store the events with it, and return the record.
 
-        A state that is UNKNOWN stays as it is stored. With `seen`, does nothing and returns the stored record if that one's `changed_at` is
-        another. Raises DeploymentNotFoundError if there is no record of that id.
+        A state that is UNKNOWN stays as it is stored. With `seen`, does nothing and returns the
+        stored record if that one's `changed_at` is another. Raises DeploymentNotFoundError if
+        there is no record of that id.
         """
         ...
 

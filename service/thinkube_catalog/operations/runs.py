@@ -78,7 +78,8 @@ def proceed(platform: Platform, run_id: str, attempt: int) -> float | None:
     """Do the next thing of a run's attempt; return the seconds to wait before the one after it.
 
     Returns None when nothing is left to do: the attempt has ended, or a later one has begun, or
-    only a newer version of the service knows what to do. An exception that is no CatalogError ends the run as failed, and is raised.
+    only a newer version of the service knows what to do. An exception that is no CatalogError
+    ends the run as failed, and is raised.
     """
     run = platform.deployments.run(run_id)
     if run.attempt != attempt or run.state.ended or run.kind is RunKind.UNKNOWN:

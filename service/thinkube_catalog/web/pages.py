@@ -10,7 +10,15 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from thinkube_catalog.domain.catalog import CatalogEntry, Release
-from thinkube_catalog.domain.deployments import Deployment, DeploymentSummary, Event, Run, RunState
+from thinkube_catalog.domain.deployments import (
+    Deployment,
+    DeploymentSummary,
+    Event,
+    Run,
+    RunKind,
+    RunState,
+    State,
+)
 from thinkube_catalog.domain.errors import Problem
 from thinkube_catalog.domain.gitops import ApplicationStatus, LogLine
 from thinkube_catalog.domain.questions import Question
@@ -216,20 +224,37 @@ class DeploymentPage(Page):
         return self.run is not None and not self.run.state.ended
 
     @property
+    def newer(self) -> bool:
+        """Whether a newer version of the service looks after it in a way not known to this one."""
+        under_way = self.busy and self.run is not None and self.run.kind is RunKind.UNKNOWN
+        return under_way or self.deployment.state is State.UNKNOWN
+
+    @property
+    def changeable(self) -> bool:
+        return not self.busy and not self.newer
+
+    @property
+    def renewable(self) -> bool:
+        """Whether its secrets' values can be brought up anew: once something of it has been."""
+        return self.changeable and bool(self.deployment.secrets and self.deployment.commit)
+
+    @property
     def rollback_to(self) -> str:
         """The newest earlier version that was healthy; empty if there is none to go back to."""
         earlier = (each.commit for each in self.revisions[1:] if each.healthy)
-        return "" if self.busy else next(earlier, "")
+        return next(earlier, "") if self.changeable else ""
 
     @property
     def remakeable(self) -> bool:
         """Whether `k8s/` can be made anew: a `thinkube.yaml` with faults is listed with them."""
-        return not self.busy and len(self.warnings) == 1
+        return self.changeable and len(self.warnings) == 1
 
     @property
     def retryable(self) -> bool:
         ends = {RunState.FAILED, RunState.CANCELLED}
-        return self.run is not None and self.run.state in ends
+        if self.run is None or self.run.kind is RunKind.UNKNOWN:
+            return False
+        return not self.newer and self.run.state in ends
 
 
 @dataclass(frozen=True)

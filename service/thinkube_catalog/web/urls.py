@@ -72,6 +72,10 @@ def retry(name: str) -> str:
     return f"{deployment(name)}/retry"
 
 
+def renewal(name: str) -> str:
+    return f"{deployment(name)}/renew"
+
+
 def cancel(name: str) -> str:
     return f"{deployment(name)}/cancel"
 

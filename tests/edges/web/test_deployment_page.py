@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,20 @@ import pytest
 from tests.edges.web.conftest import Reader, a_reader
 from tests.stage import a_stage
 from tests.stand_ins import push
-from thinkube_catalog.domain.deployments import EventKind, Run, RunKind, RunState, State
+from thinkube_catalog.domain.deployments import (
+    Event,
+    EventKind,
+    Run,
+    RunKind,
+    RunState,
+    State,
+)
 from thinkube_catalog.domain.gitops import EngineUnavailableError
-from thinkube_catalog.operations import deploy, runs, watch
+from thinkube_catalog.domain.manifest import SecretDeclaration, TemplateManifest
+from thinkube_catalog.domain.secrets import SecretValue
+from thinkube_catalog.operations import deploy, prospect, runs, watch
 from thinkube_catalog.operations.deploy import DeploymentRequest
+from thinkube_catalog.operations.template_files import TemplateFiles
 from thinkube_catalog.web.pipeline import steps_of
 
 PAGE = "/deployments/legal-qa"
@@ -69,6 +80,109 @@ def test_a_roll_out_is_no_trouble_and_says_what_serves(
     assert "Why it is not well" not in page
     listed = reader.get("/deployments?state=rolling-out").text
     assert 'state-rolling-out"' in listed
+
+
+@pytest.fixture
+def with_a_secret(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """A healthy deployment that was given a stored secret."""
+    manifest = TemplateManifest("tkt-chat", secrets=(SecretDeclaration("HF_TOKEN", "A token"),))
+    files = TemplateFiles(manifest, None, "", asks=True, warnings=())
+    monkeypatch.setattr(prospect, "read_template", lambda *_: files)
+    platform = reader.stage.platform
+    platform.secrets.put("SHARED", SecretValue("value-canary"))
+    asked = DeploymentRequest("tkt-chat", "legal-qa", {}, secrets={"HF_TOKEN": "SHARED"})
+    deploy.request(platform, asked)
+    return reader
+
+
+def test_its_secrets_are_named_and_brought_up_anew_once_for_each_click(
+    with_a_secret: Reader,
+) -> None:
+    page = with_a_secret.get(PAGE).text
+    secrets = live(page, "secrets")
+    for said in ("HF_TOKEN", "SHARED", "Renewing them starts anew what has others by now"):
+        assert said in secrets
+    assert 'action="/deployments/legal-qa/renew"' in secrets
+    assert "value-canary" not in page
+    found = re.search(r'name="key" value="(\w+)"', secrets)
+    assert found is not None
+    for _ in range(2):
+        answer = with_a_secret.send(f"{PAGE}/renew", {"key": found[1]}, page=PAGE)
+        assert answer.headers["location"] == PAGE
+    deployments = with_a_secret.stage.platform.deployments
+    assert [run.kind for run in deployments.runs("legal-qa")] == [RunKind.RENEW, RunKind.DEPLOY]
+    assert deployments.get("legal-qa").state is State.HEALTHY
+    page = with_a_secret.get(PAGE).text
+    assert "Renew secrets" in live(page, "pipeline")
+    following = re.search(r'name="key" value="(\w+)"', live(page, "secrets"))
+    assert following is not None
+    with_a_secret.send(f"{PAGE}/renew", {"key": following[1]}, page=PAGE)
+    assert len(deployments.runs("legal-qa")) == 3
+
+
+def test_secrets_are_not_to_be_renewed_where_there_are_none(reader: Reader) -> None:
+    deployed(reader)
+    page = reader.get(PAGE).text
+    assert 'id="secrets"' not in page
+    assert "/renew" not in page
+
+
+def test_secrets_are_not_to_be_renewed_while_a_run_is_under_way(with_a_secret: Reader) -> None:
+    recorded(with_a_secret, RunKind.ROLLBACK, State.ROLLING_OUT)
+    page = with_a_secret.get(PAGE).text
+    assert "SHARED" in live(page, "secrets")
+    assert "/renew" not in page
+    refused = with_a_secret.send(f"{PAGE}/renew", {"key": "k"}, page=PAGE)
+    assert refused.status_code == 409
+    assert "in the middle of another run" in refused.text
+
+
+def recorded(
+    reader: Reader, kind: RunKind, state: State, run_state: RunState = RunState.RUNNING
+) -> None:
+    """Have another replica begin something with it, and be as far with it as said."""
+    deployments = reader.stage.platform.deployments
+    known = deployments.get("legal-qa")
+    run = Run("theirs", known.id, known.name, kind, known.changed_at, state=run_state)
+    deployments.begin(run, replace(known, state=state))
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "run_state"),
+    [
+        (RunKind.UNKNOWN, State.ROLLING_OUT, RunState.RUNNING),
+        (RunKind.UNKNOWN, State.UNKNOWN, RunState.QUEUED),
+        (RunKind.DEPLOY, State.UNKNOWN, RunState.SUCCEEDED),
+    ],
+)
+def test_what_only_a_newer_version_knows_is_shown_and_nothing_is_offered(
+    with_a_secret: Reader, kind: RunKind, state: State, run_state: RunState
+) -> None:
+    recorded(with_a_secret, kind, state, run_state)
+    deployments = with_a_secret.stage.platform.deployments
+    run = deployments.runs("legal-qa")[0]
+    message = "something new has begun"
+    deployments.append(Event("legal-qa", EventKind.UNKNOWN, run.created_at, message, run=run.id))
+    page = with_a_secret.get(PAGE).text
+    assert "A newer version of the service looks after it" in page
+    assert message in live(page, "events")
+    for action in ("cancel", "retry", "renew", "remove", "upgrade", "remake"):
+        assert f'"{PAGE}/{action}"' not in page, action
+    for address in ("/deployments", f"/deployments?state={state}", "/map"):
+        assert f'href="{PAGE}"' in with_a_secret.get(address).text, address
+    before = deployments.events("legal-qa"), deployments.get("legal-qa")
+    watch.observe(with_a_secret.stage.platform)
+    assert runs.proceed(with_a_secret.stage.platform, run.id, 1) is None
+    assert (deployments.events("legal-qa"), deployments.get("legal-qa")) == before
+    assert deployments.run("theirs") == run
+
+
+def test_a_past_run_that_only_a_newer_version_knows_is_no_hindrance(with_a_secret: Reader) -> None:
+    recorded(with_a_secret, RunKind.UNKNOWN, State.HEALTHY, RunState.FAILED)
+    page = with_a_secret.get(PAGE).text
+    assert "A change by a newer version of the service" in live(page, "pipeline")
+    assert f'"{PAGE}/retry"' not in page
+    assert f'"{PAGE}/renew"' in page
 
 
 def test_a_run_under_way_is_never_called_done_and_can_be_cancelled() -> None:
@@ -164,9 +278,9 @@ def test_removal_shows_its_plan_and_what_it_left(reader: Reader) -> None:
 
 def test_nothing_is_changed_by_looking(reader: Reader) -> None:
     deployed(reader)
-    for action in ("retry", "cancel", "rollback"):
+    for action in ("retry", "cancel", "rollback", "renew"):
         assert reader.get(f"{PAGE}/{action}").status_code == 405
-    for action in ("retry", "cancel", "rollback", "remove"):
+    for action in ("retry", "cancel", "rollback", "renew", "remove"):
         assert reader.client.post(f"{PAGE}/{action}", data={"csrf": "x"}).status_code == 403
     assert len(reader.stage.platform.deployments.runs("legal-qa")) == 1
 

@@ -121,7 +121,8 @@ class SqlDeployments:
             rows = session.connection().execute(wanted).all()
         return tuple(
             DeploymentSummary(
-                *(name, template, version or "", _STATES.get(state, State.UNKNOWN), owner or "", url),
+                *(name, template, version or ""),
+                *(_STATES.get(state, State.UNKNOWN), owner or "", url),
                 at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC),
                 healthy,
             )

@@ -94,6 +94,11 @@ def _add_changing(router: APIRouter, site: Site) -> None:
         changes.cancel(platform, name)
         return redirect(urls.deployment(name))
 
+    @router.post("/renew")
+    def renew(name: str, fields: SentFields) -> Response:
+        changes.renew(platform, name, key=fields.get("key"))
+        return redirect(urls.deployment(name))
+
     @router.post("/rollback")
     def roll_back(name: str, fields: SentFields) -> Response:
         changes.rollback(platform, name, fields.get("to"), key=fields.get("key"))
