@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -63,7 +63,7 @@ def test_deployments_and_pushes_end_as_if_nothing_had_happened(
     if not command:
         pytest.skip(f"set THINKUBE_TEST_{disturbance} to a command that does it")
     (replica,) = production.replicas
-    prefix = disturbance.partition("_")[0].lower()
+    prefix = disturbance.lower().replace("_", "-")
     names = [f"{prefix}-{name}" for name in NAMES]
     for name in names:
         asked = {"template": "tkt-hello", "name": name, "answers": {}}
@@ -165,7 +165,20 @@ def _push_another_image(production: Production, folder: Path) -> str:
     text = images.read_text()
     images.write_text(text.replace("newTag: unbuilt", "newTag: another"))
     assert images.read_text() != text
-    return production.installation.push(folder, "Take another image")
+    try:
+        return production.installation.push(folder, "Take another image")
+    except subprocess.CalledProcessError:  # Gitea was away, and a person tries again
+        git = partial(production.installation.git, "-C", str(folder))
+        wait_until(lambda: _succeeds(git, "push", "-q"), "it can be pushed")
+        return git("rev-parse", "HEAD").strip()
+
+
+def _succeeds(git: Callable[..., str], *arguments: str) -> bool:
+    try:
+        git(*arguments)
+    except subprocess.CalledProcessError:
+        return False
+    return True
 
 
 def _states(replica: Replica, names: list[str]) -> set[str]:
