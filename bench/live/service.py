@@ -86,7 +86,7 @@ class Service:
         address = f"/api/v1/deployments/{name}"
         while client.get(address).raise_for_status().json()["state"] != "healthy":
             assert time.monotonic() < deadline, f"{name} is not known to be healthy"
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def _remove(self, client: httpx.Client, name: str) -> None:
         """Ask until it is accepted: the run may end a moment after Argo CD has said healthy."""
