@@ -30,6 +30,7 @@ _LONGEST_STANDALONE = 500
 _log = logging.getLogger(__name__)
 
 NOTHING_FOUND = "The documents that you may read hold nothing on this question."
+STILL_READING = "Nothing was found yet: {} still being read. Ask again in a moment."
 NO_DOCUMENTS = "There are no documents yet that you may read. Add some, then ask again."
 
 
@@ -89,6 +90,7 @@ class Agent:
     memory: Memory
     tracer: Tracer
     metrics: Metrics
+    files_waiting: Callable[[Caller], int]
 
     def ask(self, question: Question) -> Iterator[Event]:
         """Found, then Deltas, then one Answer.
@@ -109,8 +111,7 @@ class Agent:
             if retrieval.passages:
                 answer = yield from self._write(question, conversation, history, retrieval, trace)
             else:
-                any_there = bool(self.index().documents(question.caller))
-                message = NOTHING_FOUND if any_there else NO_DOCUMENTS
+                message = self._found_nothing(question.caller)
                 answer = _unwritten(conversation, "nothing_found", message, retrieval)
             if question.history is None:
                 self.memory.remember(question.caller, conversation, Turn(text, answer.text))
@@ -118,6 +119,11 @@ class Agent:
             yield answer
         finally:
             _end(trace, answer)
+
+    def _found_nothing(self, caller: Caller) -> str:
+        if waiting := self.files_waiting(caller):
+            return STILL_READING.format("1 file is" if waiting == 1 else f"{waiting} files are")
+        return NOTHING_FOUND if self.index().documents(caller) else NO_DOCUMENTS
 
     def _history(self, question: Question, conversation: str) -> Sequence[Turn]:
         turns = self.settings.memory_turns

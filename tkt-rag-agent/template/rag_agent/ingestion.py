@@ -121,6 +121,12 @@ class Ingestions:
             raise MissingError("There is no such ingestion; it may have ended before a restart.")
         return job
 
+    def files_waiting(self, caller: Caller) -> int:
+        """Return how many files of the caller's uploads are not in the index yet."""
+        with self._lock:
+            own = [job for job in self._jobs.values() if job.owner == caller.user]
+        return sum(not file.is_over for job in own for file in job.files)
+
     def close(self) -> None:
         self._worker.shutdown(wait=True, cancel_futures=True)
         self._folder.cleanup()

@@ -34,7 +34,15 @@ class Services:
             writer = GatewayWriter(settings)
         self.has_writer = writer is not None
         self.ingestions = Ingestions(self.index, settings, self.metrics)
-        self.agent = Agent(settings, self.index, writer, self.memory, self.tracer, self.metrics)
+        self.agent = Agent(
+            settings,
+            self.index,
+            writer,
+            self.memory,
+            self.tracer,
+            self.metrics,
+            self.ingestions.files_waiting,
+        )
         self._index: Index | None = None
         self._reason = "The index of documents is being opened."
         self._closing = threading.Event()

@@ -1,8 +1,12 @@
 import json
+import threading
+from typing import Any
 
 import pytest
 
-from tests.builders import HANDBOOK, SALARIES, a_pdf, add, ask
+from rag_agent.extraction import Reading
+from rag_agent.reading import read
+from tests.builders import HANDBOOK, SALARIES, a_pdf, add, ask, wait_until
 from tests.conftest import Start
 
 
@@ -30,6 +34,27 @@ def test_one_bad_file_does_not_stop_the_others(start: Start) -> None:
     assert "damaged" in job["files"][0]["problem"]
     assert job["files"][1]["name"] == "good.md"
     assert ".exe" in job["files"][2]["problem"]
+
+
+def test_who_asks_before_a_document_is_read_is_told_to_ask_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = start()
+    may_go_on = threading.Event()
+
+    def wait_and_read(*given: Any) -> Reading:
+        assert may_go_on.wait(20)
+        return read(*given)
+
+    monkeypatch.setattr("rag_agent.ingestion.read", wait_and_read)
+    files = [("files", ("handbook.md", HANDBOOK))]
+    job = client.post("/api/documents", files=files, data={"acl": "everyone"}).json()
+    answer = ask(client, "How many days of paid holiday?")
+    assert answer["status"] == "nothing_found"
+    assert "1 file is still being read" in answer["message"]
+    may_go_on.set()
+    wait_until(lambda: client.get(f"/api/ingestions/{job['ingestion_id']}").json()["done"])
+    assert ask(client, "How many days of paid holiday?")["passages"]
 
 
 def test_the_same_document_again_changes_nothing(start: Start) -> None:
