@@ -15,11 +15,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests import postgresql
 from tests.builds.gitea_runner import GiteaRunner, gitea_runner
 from tests.contracts.clusters import LiveOutside, live_http
 from tests.journeys.installation import Installation, Json, wait_until
-from tests.production.replicated import Production, as_json
+from tests.production.replicated import Production, as_json, bootstrapped
 from thinkube_catalog.domain.environment import PULL_SECRET
 
 TEMPLATE = Path(__file__).parent / "greeter"
@@ -148,24 +147,14 @@ def push_busybox(production: Production, runner: GiteaRunner, version: str) -> N
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    prefix = "THINKUBE_TEST_"
-    given = {
-        name.removeprefix(prefix): text
-        for name, text in os.environ.items()
-        if name.startswith(prefix)
-    }
     name = f"built-{MARK}"
-    with postgresql.server() as folder:
-        installation = Installation(
-            tmp_path_factory.mktemp("production"),
-            {"THINKUBE_BUILD_USER": f"{name}-builder", "THINKUBE_PULL_USER": f"{name}-puller"},
-            TEMPLATE,
-        )
-        made = Production(installation, name, postgresql.new_database(folder), given)
-        made.bootstrap()
-        made.serve("service")
+    installation = Installation(
+        tmp_path_factory.mktemp("production"),
+        {"THINKUBE_BUILD_USER": f"{name}-builder", "THINKUBE_PULL_USER": f"{name}-puller"},
+        TEMPLATE,
+    )
+    with bootstrapped(installation, name, "service") as made:
         yield made
-        made.clear()
 
 
 @pytest.fixture(scope="module")

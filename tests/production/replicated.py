@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,30 @@ from urllib.parse import quote
 import httpx
 import psutil
 
+from tests import postgresql
 from tests.argocd_rights import take_back
 from tests.journeys.installation import Installation, Json, wait_until
+
+
+@contextmanager
+def bootstrapped(
+    installation: Installation, name: str, *replicas: str, **settings: str
+) -> Generator[Production]:
+    """Set everything up on the servers that the environment names; remove it in the end."""
+    prefix = "THINKUBE_TEST_"
+    given = {
+        name.removeprefix(prefix): text
+        for name, text in os.environ.items()
+        if name.startswith(prefix)
+    }
+    with postgresql.server() as folder:
+        made = Production(installation, name, postgresql.new_database(folder), given)
+        made.bootstrap()
+        installation.extra |= settings
+        for each in replicas:
+            made.serve(each)
+        yield made
+        made.clear()
 
 
 @dataclass

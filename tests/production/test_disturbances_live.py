@@ -7,7 +7,6 @@ over) and THINKUBE_TEST_FLUSH_REDIS.
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -18,10 +17,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests import postgresql
-from tests.argocd_rights import take_back
 from tests.journeys.installation import Installation, Json, wait_until
-from tests.production.replicated import Production, Replica, steps_done
+from tests.production.replicated import Production, Replica, bootstrapped, steps_done
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -37,22 +34,9 @@ NAMES = ("one", "two", "three")
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    prefix = "THINKUBE_TEST_"
-    given = {
-        name.removeprefix(prefix): text
-        for name, text in os.environ.items()
-        if name.startswith(prefix)
-    }
-    with postgresql.server() as folder:
-        installation = Installation(tmp_path_factory.mktemp("disturbed"))
-        made = Production(
-            installation, f"disturbed-{uuid4().hex[:6]}", postgresql.new_database(folder), given
-        )
-        made.bootstrap()
-        made.serve("only")
+    installation = Installation(tmp_path_factory.mktemp("disturbed"))
+    with bootstrapped(installation, f"disturbed-{uuid4().hex[:6]}", "only") as made:
         yield made
-        made.stop()
-        take_back(Path(given["KUBECONFIG"]), made.name)
 
 
 @pytest.mark.parametrize("disturbance", DISTURBANCES)

@@ -6,7 +6,6 @@ one would have passed, an administrator's annotation has everything fetched, as 
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,10 +17,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK
+from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK, given
 from tests.contracts.clusters import account_of, live_http
 from tests.edges.platform import Scene, a_scene, without
 from tests.journeys.installation import wait_until
+from tests.production.narrow import make_project
 from tests.production.vault import REASON, SET, Applied, Vault
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
 from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
@@ -86,20 +86,20 @@ def world(tmp_path: Path) -> Iterator[World]:
     with ExitStack() as opened:
         http = opened.enter_context(live_http())
         access = account_of(http)
-        _make_project()
+        make_project(PROJECT, ORGANISATION, SPACE)
         vault = Vault(http, f"tkt-test-vault-{uuid.uuid4().hex[:6]}")
         opened.callback(vault.remove)
         vault.make()
         scene = a_scene(tmp_path / "scene", carried_out=False)
         carrying = MemoryRuns(time.sleep, inline=True)
-        token = _given("GITEA_TOKEN")
-        forge = GiteaForge(tmp_path / "mirrors", _given("GITEA_URL"), token, seconds=60)
+        token = given("GITEA_TOKEN")
+        forge = GiteaForge(tmp_path / "mirrors", given("GITEA_URL"), token, seconds=60)
         opened.enter_context(closing(forge))
         store = ExternalStore(vault.name, entries="deployment")
         cluster = KubernetesCluster(access, b"k" * 32, store)
-        placement = replace(PLACEMENT, project=PROJECT, repositories=f"{_given('GITEA_URL')}/")
+        placement = replace(PLACEMENT, project=PROJECT, repositories=f"{given('GITEA_URL')}/")
         options = replace(QUICK, placement=placement, read_token=token, branch=0.5, removal=90.0)
-        client = ArgoCdClient(_given("ARGOCD_URL"), _given("ARGOCD_TOKEN"), 30.0)
+        client = ArgoCdClient(given("ARGOCD_URL"), given("ARGOCD_TOKEN"), 30.0)
         engine = ArgoCdEngine(client, cluster, scene.secrets, forge.head, options, cluster.close)
         engine.start()
         opened.callback(engine.stop)
@@ -125,8 +125,8 @@ def test_values_come_from_the_store_and_from_nowhere_else(world: World) -> None:
     assert (deployment.state, deployment.problems) == (State.HEALTHY, ())
     assert world.applied.values() == {"HF_TOKEN": CANARY}
     application = httpx.get(
-        f"{_given('ARGOCD_URL')}/api/v1/applications/{SPACE}",
-        headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
+        f"{given('ARGOCD_URL')}/api/v1/applications/{SPACE}",
+        headers={"Authorization": f"Bearer {given('ARGOCD_TOKEN')}"},
         timeout=30,
     ).text
     files = world.forge.files(Repository(ORGANISATION, NAME), deployment.commit)
@@ -207,25 +207,3 @@ def test_the_doctor_finds_everything_in_order_and_what_is_not(world: World) -> N
     assert {"cluster ExternalSecret", "cluster secret store"} <= {each.name for each in checks}
     absent = survey_cluster(world.access, PLACEMENT.prefix, [], f"{store}-absent")
     assert [each.name for each in absent if not each.good] == ["cluster secret store"]
-
-
-def _make_project() -> None:
-    """Make the project as administrators do, narrow; and the organisation."""
-    gitea = {"Authorization": f"token {_given('GITEA_TOKEN')}"}
-    organisation = {"username": ORGANISATION, "visibility": "private"}
-    httpx.post(f"{_given('GITEA_URL')}/api/v1/orgs", json=organisation, headers=gitea, timeout=30)
-    spec = {
-        "sourceRepos": [f"{_given('GITEA_URL')}/{ORGANISATION}/*"],
-        "destinations": [{"server": PLACEMENT.cluster, "namespace": SPACE}],
-    }
-    answer = httpx.post(
-        f"{_given('ARGOCD_URL')}/api/v1/projects",
-        json={"project": {"metadata": {"name": PROJECT}, "spec": spec}, "upsert": True},
-        headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
-        timeout=30,
-    )
-    answer.raise_for_status()
-
-
-def _given(name: str) -> str:
-    return os.environ[f"THINKUBE_TEST_{name}"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
-from tests import postgresql
 from tests.contracts.clusters import live_http
 from tests.journeys.installation import Installation, wait_until
-from tests.production.replicated import Production, as_json
+from tests.production.replicated import Production, as_json, bootstrapped
 from tests.production.vault import REASON, SET, Applied, Vault
 
 pytestmark = [
@@ -39,29 +37,15 @@ def vault() -> Iterator[Vault]:
 
 @pytest.fixture(scope="module")
 def production(vault: Vault, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    prefix = "THINKUBE_TEST_"
-    given = {
-        name.removeprefix(prefix): text
-        for name, text in os.environ.items()
-        if name.startswith(prefix)
+    installation = Installation(tmp_path_factory.mktemp("production"))
+    settings = {
+        "THINKUBE_SECRET_DELIVERY": "external-secret",
+        "THINKUBE_SECRET_STORE": vault.name,
+        "THINKUBE_SECRET_ENTRIES": "deployment",
     }
-    with postgresql.server() as folder:
-        installation = Installation(tmp_path_factory.mktemp("production"))
-        database = postgresql.new_database(folder)
-        made = Production(installation, f"fetch-{uuid4().hex[:6]}", database, given)
-        made.bootstrap()
-        installation.extra |= {
-            "THINKUBE_SECRET_DELIVERY": "external-secret",
-            "THINKUBE_SECRET_STORE": vault.name,
-            "THINKUBE_SECRET_ENTRIES": "deployment",
-        }
-        made.serve("first")
-        made.serve("second")
-        try:
-            yield made
-        finally:  # also of a test that has failed nothing stays
-            made.tkt(made.replicas[0], "remove", NAME, "--yes", "--repository", "--volumes")
-            made.stop()
+    name = f"fetch-{uuid4().hex[:6]}"
+    with bootstrapped(installation, name, "first", "second", **settings) as made:
+        yield made
 
 
 def test_the_doctor_is_content(production: Production) -> None:

@@ -11,9 +11,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests import postgresql
 from tests.journeys.installation import Installation, Json, wait_until
-from tests.production.replicated import Production, as_json, steps_done
+from tests.production.replicated import Production, as_json, bootstrapped, steps_done
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,22 +22,10 @@ DIRECTIONS = ("gitea to service", "gitea to argocd")
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    prefix = "THINKUBE_TEST_"
-    given = {
-        name.removeprefix(prefix): text
-        for name, text in os.environ.items()
-        if name.startswith(prefix)
-    }
-    with postgresql.server() as folder:
-        installation = Installation(tmp_path_factory.mktemp("production"))
-        made = Production(
-            installation, f"live-{uuid4().hex[:6]}", postgresql.new_database(folder), given
-        )
-        made.bootstrap()
-        made.serve("first")
-        made.serve("second")
+    installation = Installation(tmp_path_factory.mktemp("production"))
+    name = f"live-{uuid4().hex[:6]}"
+    with bootstrapped(installation, name, "first", "second") as made:
         yield made
-        made.clear()
 
 
 def look(production: Production) -> dict[str, Json]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK
+from tests.argocd_world import CONVENTIONS, PLACEMENT, QUICK, given
 from tests.builders import A_MOMENT
 from tests.edges.platform import Scene, a_scene, without
 from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.faulty import Fault
 from tests.journeys.installation import wait_until
+from tests.production.narrow import make_project
 from tests.production.test_whole_lives import ARGOCD, CANARY, CLUSTER, GITEA, KINDS, LEAVING, RECORD
 from thinkube_catalog.adapters.argocd.client import ArgoCdClient
 from thinkube_catalog.adapters.argocd.engine import ArgoCdEngine
@@ -55,21 +55,21 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    _make_project()
+    make_project(PROJECT, ORGANISATION, RECORD)
     scene = a_scene(tmp_path / "scene", carried_out=False)
     carrying = MemoryRuns(time.sleep, inline=True)
     with (
-        fault_proxy(_given("GITEA_URL")) as gitea,
-        fault_proxy(_given("ARGOCD_URL")) as argocd,
-        fault_proxy(_given("KUBERNETES_URL"), Path(_given("KUBERNETES_CA"))) as api,
+        fault_proxy(given("GITEA_URL")) as gitea,
+        fault_proxy(given("ARGOCD_URL")) as argocd,
+        fault_proxy(given("KUBERNETES_URL"), Path(given("KUBERNETES_CA"))) as api,
     ):
-        token = _given("GITEA_TOKEN")
+        token = given("GITEA_TOKEN")
         forge = GiteaForge(tmp_path / "mirrors", gitea.url, token, seconds=60)
-        access = cluster_access(api.url, _given("KUBERNETES_TOKEN"), None)
+        access = cluster_access(api.url, given("KUBERNETES_TOKEN"), None)
         cluster = KubernetesCluster(access, b"k" * 32)
-        placement = replace(PLACEMENT, project=PROJECT, repositories=f"{_given('GITEA_URL')}/")
+        placement = replace(PLACEMENT, project=PROJECT, repositories=f"{given('GITEA_URL')}/")
         options = replace(QUICK, placement=placement, read_token=token, branch=0.5, removal=90.0)
-        client = ArgoCdClient(argocd.url, _given("ARGOCD_TOKEN"), 30.0)
+        client = ArgoCdClient(argocd.url, given("ARGOCD_TOKEN"), 30.0)
         engine = ArgoCdEngine(client, cluster, scene.secrets, forge.head, options, cluster.close)
         engine.start()
         parts = {
@@ -160,31 +160,9 @@ def _observe_until(platform: Platform, fits: Callable[[Deployment], bool]) -> No
 
 def _told(world: World) -> object:
     """Return what the cluster itself was told that the application may use."""
-    address = f"{_given('KUBERNETES_URL')}/apis/apps/v1/namespaces/{RECORD}/deployments"
-    headers = {"Authorization": f"Bearer {_given('KUBERNETES_TOKEN')}"}
-    trust = ssl.create_default_context(cafile=_given("KUBERNETES_CA"))
+    address = f"{given('KUBERNETES_URL')}/apis/apps/v1/namespaces/{RECORD}/deployments"
+    headers = {"Authorization": f"Bearer {given('KUBERNETES_TOKEN')}"}
+    trust = ssl.create_default_context(cafile=given("KUBERNETES_CA"))
     found = httpx.get(address, headers=headers, verify=trust, timeout=30).raise_for_status().json()
     (workload,) = found["items"]
     return workload["spec"]["template"]["spec"]["containers"][0]["resources"]
-
-
-def _make_project() -> None:
-    """Make the project as administrators do, narrow; and the organisation."""
-    gitea = {"Authorization": f"token {_given('GITEA_TOKEN')}"}
-    organisation = {"username": ORGANISATION, "visibility": "private"}
-    httpx.post(f"{_given('GITEA_URL')}/api/v1/orgs", json=organisation, headers=gitea, timeout=30)
-    spec = {
-        "sourceRepos": [f"{_given('GITEA_URL')}/{ORGANISATION}/*"],
-        "destinations": [{"server": PLACEMENT.cluster, "namespace": RECORD}],
-    }
-    answer = httpx.post(
-        f"{_given('ARGOCD_URL')}/api/v1/projects",
-        json={"project": {"metadata": {"name": PROJECT}, "spec": spec}, "upsert": True},
-        headers={"Authorization": f"Bearer {_given('ARGOCD_TOKEN')}"},
-        timeout=30,
-    )
-    answer.raise_for_status()
-
-
-def _given(name: str) -> str:
-    return os.environ[f"THINKUBE_TEST_{name}"]

@@ -13,6 +13,7 @@ from thinkube_catalog.adapters.argocd.applications import Applications
 from thinkube_catalog.adapters.argocd.desired import SERVING, Placement
 from thinkube_catalog.adapters.argocd.following import Follower
 from thinkube_catalog.adapters.argocd.progress import Stage, progress
+from thinkube_catalog.adapters.background import Background
 from thinkube_catalog.domain.errors import CatalogError
 from thinkube_catalog.domain.forge import Commit, Repository
 
@@ -42,24 +43,17 @@ class Minder:
         self._awaits, self._seconds = awaits, seconds
         self._asked: dict[tuple[str, str, str], float] = {}
         self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("argocd-minder", self._run)
 
     def start(self) -> None:
-        if self._thread is None:
-            self._closed.clear()
-            self._thread = threading.Thread(target=self._run, name="argocd-minder", daemon=True)
-            self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
-        self._closed.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._background.stop()
 
     def pause(self) -> None:
         """Wait a moment for Argo CD to do what it was asked to."""
-        self._closed.wait(_PAUSE)
+        self._background.closed.wait(_PAUSE)
 
     def note_serving(self, there: ArgoApplication) -> None:
         """Note at the record which commit is healthy: it still is when a later one fails."""
@@ -85,9 +79,9 @@ class Minder:
         return head.id if head else ""
 
     def _run(self) -> None:
-        while not self._closed.wait(self._seconds):
+        while not self._background.closed.wait(self._seconds):
             for there in self._follower.all():
-                if self._closed.is_set():
+                if self._background.closed.is_set():
                     return
                 self.note_serving(there)
                 self._bring_up(there)

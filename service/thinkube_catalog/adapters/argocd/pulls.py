@@ -8,12 +8,12 @@ before may still have made some.
 from __future__ import annotations
 
 import logging
-import threading
 
 from thinkube_catalog.adapters.argocd.answers import ArgoApplication
 from thinkube_catalog.adapters.argocd.applications import Applications
 from thinkube_catalog.adapters.argocd.cluster import Cluster, RegistryAccount
 from thinkube_catalog.adapters.argocd.desired import MARKER, NAME, Placement
+from thinkube_catalog.adapters.background import Background
 from thinkube_catalog.domain.environment import PULL_SECRET
 from thinkube_catalog.domain.errors import CatalogError
 
@@ -38,8 +38,7 @@ class Pulls:
     ) -> None:
         self._applications, self._cluster = applications, cluster
         self._placement, self._account = placement, account
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("argocd-pulls", self._run)
 
     def allow(self, name: str, marker: str) -> None:
         """Let the images of an application be pulled."""
@@ -48,27 +47,21 @@ class Pulls:
 
     def start(self) -> None:
         """Begin to bring the account to what is there already, or to take it back."""
-        if self._thread is None:
-            self._closed.clear()
-            self._thread = threading.Thread(target=self._run, name="argocd-pulls", daemon=True)
-            self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
-        self._closed.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._background.stop()
 
     def _run(self) -> None:
         self._settle()
-        if not self._closed.wait(ONCE_MORE_AFTER):
+        if not self._background.closed.wait(ONCE_MORE_AFTER):
             self._settle()
 
     def _settle(self) -> None:
         """Try until nothing is left of what was there in the beginning."""
         done: set[str] = set()
         pause = FIRST_PAUSE
-        while not self._is_settled(done) and not self._closed.wait(pause):
+        while not self._is_settled(done) and not self._background.closed.wait(pause):
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _is_settled(self, done: set[str]) -> bool:
